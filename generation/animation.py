@@ -1,4 +1,4 @@
-"""Animate a portrait: driven by speech through the motion network, or by another video through the VAE."""
+"""Animate a portrait: driven by speech or text through the motion network, or by another video through the VAE."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from curation.speech.models import SpeechModels
 from foundation.array_types import Float16Array, Float32Array, RgbImage
 from generation.driving import DrivingVideo
+from generation.editing.landmark_check import EditedLandmarks
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech, speech_features
 from generation.trained_run import GenerationError, TrainedRun
-from models.face_motion import (
-    appearance_of,
-    decoded_frames,
-    motion_of_landmarks,
-    motion_of_speech,
-    reference_motion,
-)
+from models.face_motion import appearance_of, decoded_frames, motion_of_landmarks, motion_of_text, reference_motion
+from models.landmark_motion import spoken_motion
 from models.motion.diffusion import MotionDiffusion
 from models.sampling.sample_motion import MotionSampling
 
@@ -24,10 +20,12 @@ __all__ = [
     "SpokenFeatures",
     "features_of",
     "from_speech",
+    "from_text",
     "from_video",
     "require_landmark_driven",
     "require_pose_driven",
     "speech_driven",
+    "text_driven",
 ]
 
 
@@ -41,18 +39,42 @@ class Animation:
     audio_48k: Float32Array | None
     asked_deg: Float32Array | None = None
     """(n_frames, 3) head poses that were asked for; None: none were."""
+    edited: EditedLandmarks | None = None
+    """Landmarks of which some are a video's; None: none are."""
+    behind: Iterator[RgbImage] | None = None
+    """Picture that each frame is put into; None: that of the portrait, or none."""
 
 
 def speech_driven(run: TrainedRun) -> MotionDiffusion:
     """Return the motion network of a run.
 
     Raises:
-        GenerationError: it has none, so that speech cannot drive it.
+        GenerationError: it has none, so that speech cannot drive it, or one that text drives.
     """
     if run.motion is None:
         raise GenerationError(
             f"{run.label} is a run of the VAE alone, which speech cannot drive; name a run of `gaia-train diffusion`, "
             "or give --driving in place of --speech"
+        )
+    if run.motion.config.condition == "text":
+        raise GenerationError(
+            f"{run.label} was trained on instructions, which speech cannot replace; give --text in place of --speech, "
+            "or train a run on speech: gaia-train diffusion DATASET --vae VAE_RUN --out NEW_RUN"
+        )
+    return run.motion
+
+
+def text_driven(run: TrainedRun) -> MotionDiffusion:
+    """Return the motion network of a run.
+
+    Raises:
+        GenerationError: it has none, or one that speech drives.
+    """
+    if run.motion is None or run.motion.config.condition != "text":
+        raise GenerationError(
+            f"{run.label} was not trained on instructions, so that --text cannot drive it; train a run that is: "
+            "gaia-train texts DATASET --encoder FOLDER, then gaia-train diffusion DATASET --vae VAE_RUN --out NEW_RUN "
+            "--set model.condition=text --set model.pose.enabled=false"
         )
     return run.motion
 
@@ -137,13 +159,44 @@ def from_speech(
         GenerationError: the run has no motion network.
     """
     network = speech_driven(run)
-    reference_CHW = reference_motion(run, portrait.image, portrait.landmarks_px)
-    motion_TCHW = motion_of_speech(run, network, spoken.features, reference_CHW, sampling, seed, pose_deg)
+    motion_TCHW = spoken_motion(
+        run, network, spoken.features, portrait.image, portrait.landmarks_px, sampling, seed, pose_deg
+    )
     return Animation(
         frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
         n_frames=len(spoken.features),
         audio_48k=spoken.audio_48k,
         asked_deg=pose_deg,
+    )
+
+
+def from_text(
+    run: TrainedRun,
+    portrait: Portrait,
+    states: Float16Array,
+    *,
+    n_frames: int,
+    sampling: MotionSampling,
+    seed: int,
+) -> Animation:
+    """Return the portrait doing what a text asks for, without sound (GAIA appendix E).
+
+    Args:
+        run: with a motion network that text drives.
+        portrait: source of the appearance, and of the reference motion.
+        states: (L, 768) of the run's own text encoder.
+        n_frames: length.
+        sampling: how motion is sampled.
+        seed: of all the noise; the same seed gives the same frames.
+
+    Raises:
+        GenerationError: text does not drive the run.
+    """
+    network = text_driven(run)
+    reference_CHW = reference_motion(run, portrait.image, portrait.landmarks_px)
+    motion_TCHW = motion_of_text(run, network, states, n_frames, reference_CHW, sampling, seed)
+    return Animation(
+        frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW), n_frames=n_frames, audio_48k=None
     )
 
 

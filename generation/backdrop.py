@@ -4,7 +4,7 @@ The border of a generated frame fades into the picture, and its colours are move
 portrait's own colours at that border. The amount is one for the whole video, so that nothing flickers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -12,9 +12,9 @@ import numpy as np
 from curation.rendering.crop import Crop, part_within
 from foundation.array_types import Float32Array, RgbImage
 
-__all__ = ["Backdrop"]
+__all__ = ["LONGEST_PX", "Backdrop"]
 
-_LONGEST_PX = 1920
+LONGEST_PX = 1920
 """Longer side of a video; larger pictures are scaled down to it."""
 
 _FEATHER = 0.15
@@ -33,7 +33,9 @@ class Backdrop:
     """(3,) levels that are added to red, green and blue of a frame."""
 
     @classmethod
-    def of_portrait(cls, picture: RgbImage, crop: Crop, shown: RgbImage, made: RgbImage) -> Self:
+    def of_portrait(
+        cls, picture: RgbImage, crop: Crop, shown: RgbImage, made: RgbImage, *, longest_px: int | None = LONGEST_PX
+    ) -> Self:
         """Prepare the picture of a portrait.
 
         Args:
@@ -41,11 +43,12 @@ class Backdrop:
             crop: square around the face.
             shown: (S, S, 3) that square of the picture, as the networks got it.
             made: (S, S, 3) the same as the networks give it back, with the motion of the portrait itself.
+            longest_px: longer side that larger pictures are scaled down to; None: they are left as they are.
         """
         import cv2
 
         height, width = picture.shape[:2]
-        scale = min(1.0, _LONGEST_PX / max(height, width))
+        scale = 1.0 if longest_px is None else min(1.0, longest_px / max(height, width))
         width, height = (max(2, round(side * scale)) // 2 * 2 for side in (width, height))
         if scale < 1.0:
             picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -57,6 +60,11 @@ class Backdrop:
         border = _weight(len(shown))[..., 0] < 1.0
         shift = (shown[border].astype(np.float32) - made[border]).mean(axis=0)
         return cls(picture=picture[:height, :width], square=square, colour_shift=shift)
+
+    def in_picture(self, frame: RgbImage, picture: RgbImage) -> RgbImage:
+        """Return another picture of the same place, of which an odd last row or column is left out, with a frame."""
+        height, width = self.picture.shape[:2]
+        return replace(self, picture=picture[:height, :width]).with_face(frame)
 
     def with_face(self, frame: RgbImage) -> RgbImage:
         """Return the (H, W, 3) picture with a generated frame, (S, S, 3), in its square."""

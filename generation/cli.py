@@ -11,7 +11,12 @@ from foundation.program_end import run_program
 
 __all__ = ["app", "generate", "main"]
 
-exit_codes = partial(end_with_exit_code, "gaia-generate", files="the video", kept="no unfinished video was written")
+exit_codes = partial(
+    end_with_exit_code,
+    "gaia-generate",
+    files="the video",
+    kept="no unfinished video was written, and what is finished stays",
+)
 """Context of the command: turns errors that a user can correct into one line and an exit code."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -22,19 +27,67 @@ _SAMPLER = (
     "steps with slopes at their middles, 150 steps."
 )
 
+_EDIT_METHOD = (
+    "How the landmarks of --edit or --dub are given to the network. mask_cond: as inputs, which it was trained with; "
+    "repaint: noised forth and back, 500 runs of the network; guided: by gradients; replace: put over the prediction "
+    "at every step, as the paper says it."
+)
+
+
+_LIST = (
+    "CSV file with a video a row, in place of --portrait, --speech, --driving and --out: columns portrait, speech, "
+    "driving, pose, out and seed. What an earlier command has made of it is kept."
+)
+
 
 @app.command()
 def generate(
     run: Annotated[
         Path, typer.Option(help="Run folder of the trained networks, written by `gaia-train`.", show_default=False)
     ],
-    portrait: Annotated[Path, typer.Option(help="Image of a person.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="MP4 file to write.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="MP4 file to write.", show_default=False)] = None,
     *,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Image of a person. Needed with all but --dub and --list.", show_default=False)
+    ] = None,
+    jobs: Annotated[Path | None, typer.Option("--list", help=_LIST, show_default=False)] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Parquet file with what became of each job of --list; by default beside the list."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that make the videos of --list, above 1 on Ray.")] = 1,
     speech: Annotated[Path | None, typer.Option(help="Audio file of the speech that drives the portrait.")] = None,
     driving: Annotated[
         Path | None, typer.Option(help="Video whose face drives the portrait, instead of speech.")
     ] = None,
+    edit: Annotated[
+        Path | None,
+        typer.Option(
+            help="Video whose face drives all but mouth and jaw, which follow --speech; at least as long. Needs "
+            "a run of model.target=landmarks."
+        ),
+    ] = None,
+    dub: Annotated[
+        Path | None,
+        typer.Option(
+            help="Video whose face itself speaks --speech, in its own picture; at least as long. Needs a run of "
+            "model.target=landmarks."
+        ),
+    ] = None,
+    edit_method: Annotated[
+        Literal["mask_cond", "repaint", "guided", "replace"], typer.Option(help=_EDIT_METHOD)
+    ] = "mask_cond",
+    text: Annotated[
+        str | None,
+        typer.Option(help='Instruction such as "please smile", instead of both; "": motion without an instruction.'),
+    ] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="CLIP's text encoder of the run's training; by default found by its recorded name."
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length of a video that --text drives, 1 to 10.")] = 4.0,
     pose: Annotated[
         str,
         typer.Option(
@@ -54,12 +107,14 @@ def generate(
         int | None, typer.Option(help="Times of the solver's grid; by default as many as suit it.", show_default=False)
     ] = None,
     guidance: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="Weight w of the speech and head pose: x0 = x0(without) + w (x0(with) - x0(without)). 1 is as in "
-            "training and as fast; other weights take two runs of the network per step."
+            help="Weight w of the speech and head pose, or of the text: x0 = x0(without) + w (x0(with) - x0(without)). "
+            "By default 1 of speech, as in training and as fast, and 2.5 of text; other weights than 1 take two runs "
+            "of the network per step.",
+            show_default=False,
         ),
-    ] = 1.0,
+    ] = None,
     temperature: Annotated[
         float, typer.Option(help="Divisor of the initial noise z_1; above 1 the motion is calmer. 1 with sde_em.")
     ] = 1.0,
@@ -74,19 +129,65 @@ def generate(
         bool,
         typer.Option("--keep-background", help="Show the whole picture of the portrait, not the square of its face."),
     ] = False,
+    credentials: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="CERT.pem KEY.pem",
+            help="Certificate and private key that sign the video, as Content Credentials (C2PA).",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:K.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
 ) -> None:
-    """Make a talking video of a portrait, driven by speech or by another video."""
+    """Make a talking video of a portrait, driven by speech, by another video or by an instruction."""
     with exit_codes():
-        from generation import talking_video
+        from generation import GenerationError, talking_video, talking_videos
 
+        if jobs is not None:
+            if variants != 1 or any(one is not None for one in (portrait, out, speech, driving, edit, dub, text)):
+                raise GenerationError(
+                    "--list names portraits, speech, driving videos and results itself; leave out --portrait, "
+                    "--speech, --driving, --edit, --dub, --text, --out and --variants"
+                )
+            made = talking_videos(
+                run,
+                jobs,
+                manifest=manifest,
+                workers=workers,
+                pose=pose,
+                pose_amplitude=pose_amplitude,
+                pose_offset=pose_offset,
+                sampler=sampler,
+                steps=steps,
+                guidance=1.0 if guidance is None else guidance,
+                temperature=temperature,
+                seed=seed,
+                face=face,
+                keep_background=keep_background,
+                credentials=credentials,
+                device=device,
+                dry_run=dry_run,
+                told=typer.echo,
+            )
+            typer.echo(str(made))
+            raise typer.Exit(made.exit_code)
+        if out is None:
+            raise GenerationError("no --out was given; give an MP4 file to write, or a list of jobs by --list")
+        if manifest is not None or workers != 1:
+            raise GenerationError("--manifest and --workers go with --list; leave them out")
         result = talking_video(
             run,
             portrait=portrait,
             out=out,
             speech=speech,
             driving=driving,
+            edit=edit,
+            dub=dub,
+            edit_method=edit_method,
+            text=text,
+            text_encoder=text_encoder,
+            seconds=seconds,
             pose=pose,
             pose_amplitude=pose_amplitude,
             pose_offset=pose_offset,
@@ -98,6 +199,7 @@ def generate(
             variants=variants,
             face=face,
             keep_background=keep_background,
+            credentials=credentials,
             device=device,
             dry_run=dry_run,
         )

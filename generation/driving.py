@@ -15,7 +15,7 @@ from curation.media.channels import within_full_scale
 from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
 from curation.perception.models import Perception
-from curation.rendering.crop import choose_crop
+from curation.rendering.crop import Crop, choose_crop
 from curation.settings import CurationSettings
 from foundation.array_types import BoolArray, Float32Array
 from foundation.text import count_text
@@ -24,15 +24,19 @@ from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 
-__all__ = ["DrivingVideo", "read_driving", "read_head_poses"]
+__all__ = ["DrivingVideo", "read_driving", "read_edited", "read_head_poses", "ticks_of_video"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DrivingVideo:
-    """Landmarks and audio of a driving video of T ticks."""
+    """Landmarks, head poses and audio of a driving video of T ticks."""
 
     landmarks_px: Float32Array
     """(T, K, 2) pixels of a crop that is fixed over the video and centred on its median face, as that of a clip is."""
+    pose_deg: Float32Array
+    """(T, 3) pitch, yaw, roll."""
+    crop: Crop
+    """The crop, in pixels of the video's frames."""
     audio_48k: Float32Array | None
     """(T * 1920,) mono; None where the video has no audio."""
 
@@ -57,11 +61,70 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
         audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
     except MediaError as error:
         raise GenerationError(f"--driving {path}: cannot be read as a video: {error.detail}") from error
-    face = _one_face("--driving", path, evidence, settings)
-    _require_one_size(path, evidence)
-    crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
     sound = None if audio is None else within_full_scale(audio)
-    return DrivingVideo(landmarks_px=crop.points(face.landmarks_px, size_px), audio_48k=sound)
+    return _cropped("--driving", path, evidence, settings, size_px, sound)
+
+
+def read_edited(
+    option: str, path: Path, perception: Perception, settings: CurationSettings, size_px: int, n_ticks: int
+) -> DrivingVideo:
+    """Return the landmarks of the main face of a video in its first ticks, without its sound.
+
+    Args:
+        option: of the command that names the video.
+        path: a video of any size and frame rate.
+        perception: the models that the training data was made with.
+        settings: those of the training data.
+        size_px: width and height of the crop.
+        n_ticks: ticks to measure; what comes after them is not decoded.
+
+    Raises:
+        GenerationError: the video cannot be read, is shorter, or does not show one face, the same, all the time.
+    """
+    try:
+        info = probe_for(path, settings.media)
+        _require_as_long(option, path, info.n_ticks, n_ticks)
+        evidence = analyze_frames(info, perception, 0, n_ticks, settings.media)
+    except MediaError as error:
+        raise GenerationError(f"{option} {path}: cannot be read as a video: {error.detail}") from error
+    return _cropped(option, path, evidence, settings, size_px, None)
+
+
+def ticks_of_video(option: str, path: Path, settings: CurationSettings, *, at_least: int) -> int:
+    """Return the number of frames that a video has at 25 a second; nothing of it is decoded.
+
+    Raises:
+        GenerationError: it cannot be read, or has less than `at_least`.
+    """
+    try:
+        n_ticks = probe_for(path, settings.media).n_ticks
+    except MediaError as error:
+        raise GenerationError(f"{option} {path}: cannot be read as a video: {error.detail}") from error
+    _require_as_long(option, path, n_ticks, at_least)
+    return n_ticks
+
+
+def _cropped(
+    option: str,
+    path: Path,
+    evidence: FrameEvidence,
+    settings: CurationSettings,
+    size_px: int,
+    audio_48k: Float32Array | None,
+) -> DrivingVideo:
+    face = _one_face(option, path, evidence, settings)
+    _require_one_size(option, path, evidence)
+    crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
+    landmarks_px = crop.points(face.landmarks_px, size_px)
+    return DrivingVideo(landmarks_px=landmarks_px, pose_deg=face.pose_deg, crop=crop, audio_48k=audio_48k)
+
+
+def _require_as_long(option: str, path: Path, n_ticks: int, speech_ticks: int) -> None:
+    if n_ticks < speech_ticks:
+        raise GenerationError(
+            f"{option} {path}: has {count_text(n_ticks, 'frame')} of 1/25 s, but the speech has {speech_ticks}; give "
+            "a video that is at least as long"
+        )
 
 
 def read_head_poses(path: Path, perception: Perception, settings: CurationSettings, n_ticks: int) -> Float32Array:
@@ -78,11 +141,7 @@ def read_head_poses(path: Path, perception: Perception, settings: CurationSettin
     """
     try:
         info = probe_for(path, settings.media)
-        if info.n_ticks < n_ticks:
-            raise GenerationError(
-                f"--pose {path}: has {count_text(info.n_ticks, 'frame')} of 1/25 s, but the speech has {n_ticks}; give "
-                "a video that is at least as long"
-            )
+        _require_as_long("--pose", path, info.n_ticks, n_ticks)
         evidence = analyze_frames(info, perception, 0, n_ticks, settings.media)
     except MediaError as error:
         raise GenerationError(
@@ -111,13 +170,13 @@ def _require_length(path: Path, n_ticks: int) -> None:
         raise GenerationError(f"--driving {path}: it has more than {LONGEST_FILE_S // 60} minutes; cut it there")
 
 
-def _require_one_size(path: Path, evidence: FrameEvidence) -> None:
+def _require_one_size(option: str, path: Path, evidence: FrameEvidence) -> None:
     """Refuse a video whose frames change their size: one crop cannot be fixed over it."""
     changes = evidence.cut_score >= SURE_CUT_SCORE
     if changes.any():
         at_s = seconds_of_tick(int(np.argmax(changes)))
         raise GenerationError(
-            f"--driving {path}: the picture changes its size, or fades, at {at_s:.2f} s; cut the video there"
+            f"{option} {path}: the picture changes its size, or fades, at {at_s:.2f} s; cut the video there"
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.text import count_text
+from generation.editing.landmark_check import EditAgreement
 from generation.pose_check import PoseAgreement
 from manifests.timeline import TICK_RATE_HZ
 
@@ -22,6 +23,8 @@ class GeneratedVideo:
     """Seed of its motion; None: a video drove it, and nothing was sampled."""
     pose: PoseAgreement | None = None
     """Head poses asked for and measured; None: none were asked for."""
+    edit: EditAgreement | None = None
+    """Landmarks of an edited video, given and measured; None: none was edited."""
 
     @property
     def duration_s(self) -> float:
@@ -30,8 +33,8 @@ class GeneratedVideo:
 
     def __str__(self) -> str:
         """Return a line for people."""
-        pose = "" if self.pose is None else f"; {self.pose}"
-        return f"{self.path}: {count_text(self.n_frames, 'frame')}, {self.duration_s:.2f} s{pose}"
+        measured = "".join(f"; {one}" for one in (self.pose, self.edit) if one is not None)
+        return f"{self.path}: {count_text(self.n_frames, 'frame')}, {self.duration_s:.2f} s{measured}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

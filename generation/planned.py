@@ -16,13 +16,16 @@ from models.sampling.long_audio import windows
 if TYPE_CHECKING:
     from torch import nn
 
+    from models.motion.diffusion import MotionDiffusion
+
 __all__ = ["plan_lines"]
 
 
 def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[str]:
     """Return what would be done, one line each."""
+    encoder = "text" if job.text is not None else "speech"
     lines = [
-        f"run: {run.label}, landmarks {run.facts.landmark_scheme}, speech encoder {run.facts.speech_encoder}",
+        f"run: {run.label}, landmarks {run.facts.landmark_scheme}, {encoder} encoder {run.facts.speech_encoder}",
         f"VAE: {_millions(run.vae)}, pictures of {run.size_px} x {run.size_px} px",
         f"portrait: face {portrait.face_width_px:.0f} px wide, shown {_shown_width_px(portrait):.0f} px wide",
     ]
@@ -30,16 +33,32 @@ def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[
         speech = read_speech(job.speech)
         n_frames = speech.n_frames
         chosen = "" if speech.track is None else f", audio track {speech.track}"
-        solver = job.motion.solver
-        places = windows(n_frames, job.motion.sampling.long_audio)
-        sampled = f"{count_text(len(places), 'window')} of {count_text(places[0].stop, 'frame')}"
-        sampled += f", {count_text(solver.steps, 'step')} of {solver.name}"
         lines += [
             f"speech: {count_text(n_frames, 'frame')}, {float(n_frames / TICK_RATE_HZ):.2f} s{chosen}",
-            f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
+            _motion_line(job, run.motion, n_frames),
             *_pose_lines(job, run, portrait, n_frames),
         ]
+    if job.text is not None and run.motion is not None:
+        n_frames = job.n_frames_of_text
+        told = repr(job.text) if job.text else "none: motion without an instruction"
+        lines += [f"text: {told}, {n_frames} frames", _motion_line(job, run.motion, n_frames)]
+    if job.edit is not None:
+        lines.append(f"all but mouth and jaw: {job.edit.video}{', in its own picture' if job.edit.dub else ''}")
     return [*lines, f"memory: about {_memory_gib(run):.1f} GiB in addition to the libraries", f"out: {job.out}"]
+
+
+def _motion_line(job: GenerationJob, motion: "MotionDiffusion", n_frames: int) -> str:
+    places = windows(n_frames, job.sampling.long_audio)
+    sampled = f"{count_text(len(places), 'window')} of {count_text(places[0].stop, 'frame')}, {_solver_text(job)}"
+    return f"motion: {_millions(motion)}, {sampled}, {motion.config.target_dims} numbers a frame"
+
+
+def _solver_text(job: GenerationJob) -> str:
+    if job.edit is None:
+        solver = job.motion.solver
+        return f"{count_text(solver.steps, 'step')} of {solver.name}"
+    edit = job.edit.solver(job.motion.steps)
+    return f"{edit.steps * edit.resamplings} runs of the network by {edit.method}"
 
 
 def _pose_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frames: int) -> list[str]:

@@ -7,6 +7,7 @@ from curation.model_registry import MASKS
 from curation.perception.settings import PerceptionSettings
 from curation.settings import CurationSettings
 from foundation.errors import UsageError
+from generation.measuring_models import MeasuringModels
 from models.run_folder import RunFolder
 from models.run_networks import RunNetworks, load_networks
 
@@ -19,6 +20,8 @@ class TrainedRun(RunNetworks):
 
     curation: CurationSettings
     """Settings of the dataset that it was trained on."""
+    measuring: MeasuringModels
+    """The models that its training data was made with."""
 
 
 class GenerationError(UsageError):
@@ -34,7 +37,7 @@ def load_run(run: Path, device: str) -> TrainedRun:
         WeightsError: a file is damaged or holds another network.
     """
     folder = RunFolder.of(run)
-    networks = load_networks(folder, device)
+    networks, curation = load_networks(folder, device), _curation(folder)
     return TrainedRun(
         vae=networks.vae,
         renderer=networks.renderer,
@@ -42,7 +45,8 @@ def load_run(run: Path, device: str) -> TrainedRun:
         facts=networks.facts,
         sde=networks.sde,
         label=networks.label,
-        curation=_curation(folder),
+        curation=curation,
+        measuring=MeasuringModels(curation),
     )
 
 

@@ -41,6 +41,8 @@ class LandmarkScheme:
     inner_lips: tuple[int, ...]
     jaw: tuple[int, ...]
     """Lower face outline from the right ear over the chin to the left ear."""
+    mouth_and_jaw: tuple[int, ...]
+    """All points that move with the mouth, ascending: lips, chin, jaw, and what lies between them."""
     source: str
     """Definition of the numbering."""
 
@@ -54,8 +56,21 @@ _IBUG68 = LandmarkScheme(
     outer_lips=tuple(range(48, 60)),
     inner_lips=tuple(range(60, 68)),
     jaw=tuple(range(17)),
+    mouth_and_jaw=(*range(17), *range(48, 68)),
     source="iBUG 300-W annotation of 68 points (Sagonas et al., 2013), as in dlib's shape predictor",
 )
+
+# fmt: off
+_MEDIAPIPE_MOUTH_AND_JAW = (
+    0, *range(11, 19), 32, *range(37, 44), 57, 58, 61, 62, *range(72, 75), *range(76, 79), *range(80, 94), 95, 96,
+    106, 132, 135, 136, 138, 140, 146, *range(148, 151), 152, 164, 165, 167, *range(169, 173), *range(175, 188),
+    191, 192, 194, *range(199, 203), 204, *range(206, 209), *range(210, 217), 234, 262, *range(267, 274),
+    287, 288, 291, 292, *range(302, 305), *range(306, 309), *range(310, 326), 335, 361, 364, 365, 367, 369, 375,
+    *range(377, 380), 391, *range(393, 398), *range(400, 412), 415, 416, 418, 421, 422, 424, *range(426, 429),
+    *range(430, 437), 454,
+)
+# fmt: on
+"""The points of the canonical face model below the lower end of the nose, point 2, and the whole jaw line."""
 
 _MEDIAPIPE478 = LandmarkScheme(
     name="mediapipe478",
@@ -66,6 +81,7 @@ _MEDIAPIPE478 = LandmarkScheme(
     outer_lips=(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
     inner_lips=(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
     jaw=(234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454),
+    mouth_and_jaw=_MEDIAPIPE_MOUTH_AND_JAW,
     source="MediaPipe Face Mesh (468 points and 10 of the irises): FaceLandmarksConnections of the package mediapipe",
 )
 

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 __all__ = [
     "ERROR_CODES",
     "FAILED_STATUSES",
+    "GENERATED_TAGS",
     "GROUPINGS",
     "LABEL_NAMES",
     "OUTCOMES",
@@ -14,6 +15,7 @@ __all__ = [
     "SYNC_REASONS",
     "TIERS",
     "ErrorCode",
+    "GeneratedTag",
     "Outcome",
     "RuleName",
     "Split",
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 RuleName = Literal[
-    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face",
+    "generated", "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face",
     "not_speaking", "sync", "too_short",
 ]  # fmt: skip
 
@@ -60,6 +62,18 @@ SYNC_REASONS: tuple[SyncReason, ...] = get_args(SyncReason)
 most ticks, because the face finder gives no 478 points, the comparison is switched off, or the stretch passes the
 other rules only under changed limits; `few_ticks`: it is too short; `little_speech`; `few_pictures`: pictures repeat,
 so that lips move in steps; `turned`: the face; `covered`: the mouth."""
+
+GeneratedTag = Literal[
+    "gaia_avatar", "trained_algorithmic_media", "composite_with_trained_algorithmic_media", "composite_synthetic",
+    "aigc_label", "comfyui_workflow", "content_credentials",
+]  # fmt: skip
+
+GENERATED_TAGS: tuple[GeneratedTag, ...] = get_args(GeneratedTag)
+"""What a video file says of how it was made; all but `content_credentials` say that it, or a part of it, was generated.
+`gaia_avatar`: the tags that `gaia-generate` writes. `trained_algorithmic_media`,
+`composite_with_trained_algorithmic_media`, `composite_synthetic`: IPTC's terms for a digital source type, in XMP, in
+Content Credentials or in a tag of the container. `aigc_label`: the label of GB 45438-2025. `comfyui_workflow`: the
+workflow of ComfyUI that wrote the file. `content_credentials`: a C2PA manifest, which cameras write, too."""
 
 Split = Literal["train", "val", "test"]
 

@@ -23,6 +23,7 @@ __all__ = [
     "decoded_frames",
     "motion_of_landmarks",
     "motion_of_speech",
+    "motion_of_text",
     "reference_motion",
 ]
 
@@ -90,6 +91,39 @@ def motion_of_speech(
         reference_BD=statistics.standardise(reference_CHW[None]).flatten(1),
         speech_BTF=speech_BTF,
         pose_deg_BTP=None if pose_deg is None else torch.from_numpy(pose_deg)[None].to(device),
+    )
+    standardised_BTD = sample_motion(network, inputs, SeededNoise([seed], device), sampling)
+    return statistics.restore(standardised_BTD[0].reshape(-1, *reference_CHW.shape))
+
+
+@torch.inference_mode()
+def motion_of_text(
+    run: RunNetworks,
+    network: MotionDiffusion,
+    states: Float16Array,
+    n_frames: int,
+    reference_CHW: Tensor,
+    sampling: MotionSampling,
+    seed: int,
+) -> Tensor:
+    """Return (T, C, H, W) motion latents sampled from the states of a text.
+
+    Args:
+        run: of which `network` is the motion network.
+        network: driven by text; on the device of the VAE.
+        states: (L, 768) of the text encoder.
+        n_frames: T.
+        reference_CHW: latent of the portrait, see `reference_motion`.
+        sampling: solver, guidance, windows.
+        seed: of all the noise.
+    """
+    device, statistics = reference_CHW.device, run.vae.latent_statistics
+    text_BLG = torch.from_numpy(states)[None].to(device)
+    inputs = MotionInputs(
+        mask_BT=torch.ones((1, n_frames), dtype=torch.bool, device=device),
+        reference_BD=statistics.standardise(reference_CHW[None]).flatten(1),
+        text_BLG=text_BLG,
+        text_mask_BL=torch.ones(text_BLG.shape[:2], dtype=torch.bool, device=device),
     )
     standardised_BTD = sample_motion(network, inputs, SeededNoise([seed], device), sampling)
     return statistics.restore(standardised_BTD[0].reshape(-1, *reference_CHW.shape))

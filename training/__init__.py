@@ -15,9 +15,11 @@ __all__ = [
     "LatentsResult",
     "RatingTable",
     "RunEvaluation",
+    "TextsResult",
     "TrainingResult",
     "WrittenSheet",
     "encode_latents",
+    "encode_texts",
     "evaluate_outputs",
     "evaluate_run",
     "experiment_names",
@@ -39,8 +41,9 @@ if TYPE_CHECKING:
     from training.experiments.experiment import Experiment, experiment_names, load_experiment, read_experiment
     from training.ratings.rating_table import RatingTable, rating_table
     from training.ratings.sheet import WrittenSheet, write_rating_sheet
-    from training.results import LatentsResult, TrainingResult
+    from training.results import LatentsResult, TextsResult, TrainingResult
     from training.run_videos.evaluate_run import RunEvaluation, evaluate_run
+    from training.text_encoding import encode_texts
     from training.train import encode_latents, train_diffusion, train_vae
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -53,9 +56,11 @@ else:
             "LatentsResult": "training.results",
             "RatingTable": "training.ratings.rating_table",
             "RunEvaluation": "training.run_videos.evaluate_run",
+            "TextsResult": "training.results",
             "TrainingResult": "training.results",
             "WrittenSheet": "training.ratings.sheet",
             "encode_latents": "training.train",
+            "encode_texts": "training.text_encoding",
             "evaluate_outputs": "training.comparison.evaluate_outputs",
             "evaluate_run": "training.run_videos.evaluate_run",
             "experiment_names": "training.experiments.experiment",

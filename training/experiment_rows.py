@@ -25,7 +25,12 @@ from foundation.storage.regular_files import read_small
 from foundation.text import text_table
 from training.comparison.table_columns import COLUMNS, TABLES
 from training.experiment_training import train_experiment
-from training.experiments.experiment import Experiment, experiments_of, load_experiment, require_trainable
+from training.experiments.experiment import (
+    Experiment,
+    experiments_of,
+    load_experiment,
+    require_measured,
+)
 from training.launch import DeviceKind
 from training.presets import PresetName, SizeName
 from training.results import TrainingResult
@@ -98,7 +103,7 @@ def train_and_evaluate(
     """Train the networks of a row, or of all rows of a table, where they are missing, and measure them.
 
     Args:
-        name: of a row, or of a table, such as `table6`, for all of its rows that can be trained.
+        name: of a row, or of a table, such as `table6`, for all of its rows that are measured.
         dataset: folder of a dataset, or its address.
         folder: of the runs and figures; what is there is gone on with.
         size: of all networks, in place of those of the rows; None: as the paper has them.
@@ -110,14 +115,14 @@ def train_and_evaluate(
         on_trained: called with the result of each training.
 
     Raises:
-        ExperimentError: the trainers cannot do yet what the row names.
+        ExperimentError: no protocol measures the row.
         GaiaError: dataset, settings or runs cannot be used; what is done stays.
         OSError: the disk refused; what is done stays.
     """
     out, rows = Path(folder), [load_experiment(one, size) for one in experiments_of(name)]
     by_trainer = _of_trainers(overrides)
     for row in rows:
-        require_trainable(row)
+        require_measured(row)
     call = _Call(dataset, out, preset, by_trainer, device, wait, on_trained)
     runs: dict[str, Path] = {}
     result = None

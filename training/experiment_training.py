@@ -7,7 +7,7 @@ from pathlib import Path
 from foundation.settings import Overrides, changed_settings, differences, overlaid, settings_of
 from training.diffusion.config import diffusion_config
 from training.diffusion.task import DiffusionTask
-from training.experiments.experiment import Experiment, ExperimentError, load_experiment, require_trainable
+from training.experiments.experiment import Experiment, ExperimentError, load_experiment
 from training.launch import DeviceKind, LaunchOptions
 from training.presets import PresetName
 from training.results import TrainingResult
@@ -49,12 +49,11 @@ def train_experiment(
         wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
-        ExperimentError: the trainers cannot do yet what the experiment names, or `vae` is missing or out of place.
+        ExperimentError: `vae` is missing or out of place.
         GaiaError: as of `train_vae` and `train_diffusion`.
         OSError: the disk refused; the last checkpoint is complete.
     """
     row = load_experiment(experiment) if isinstance(experiment, str) else experiment
-    require_trainable(row)
     where = f"{row.name}.data"
     options = LaunchOptions(
         preset=preset,

@@ -4,10 +4,10 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation.text import shown
+from foundation.text import count_text, shown
 from models.run_folder import RunFolder
 
-__all__ = ["LatentsResult", "TrainingResult"]
+__all__ = ["LatentsResult", "TextsResult", "TrainingResult"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +82,35 @@ class LatentsResult:
 
     def __repr__(self) -> str:
         return _indented("LatentsResult", str(self))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextsResult:
+    """Result of `encode_texts`; its `str` is a report for people."""
+
+    dataset: str
+    """Folder or address."""
+    encoder: str | None
+    """Name and hash of the text encoder; None where another process encodes."""
+    clips: int = 0
+    """Clips with an instruction."""
+    texts: int = 0
+    """Different instructions."""
+    encoded: int = 0
+    """Instructions among these that had no states before."""
+
+    def __str__(self) -> str:
+        """Return the report."""
+        if self.encoder is None:
+            return "this process is done; another one encodes"
+        clips = count_text(self.clips, "clip has one", "clips have one")
+        return (
+            f"text states: {self.dataset}, by {self.encoder}\n"
+            f"{count_text(self.texts, 'instruction')}, {self.encoded:,} encoded now; {clips}"
+        )
+
+    def __repr__(self) -> str:
+        return _indented("TextsResult", str(self))
 
 
 def _indented(name: str, text: str) -> str:

@@ -12,6 +12,7 @@ from curation.cli.card import card
 from curation.cli.dataset_tools import export, merge, split, subset
 from curation.cli.differences import diff
 from curation.cli.forgetting import forget
+from curation.cli.instructions import instructions
 from curation.cli.lip_sync import sync_app
 from curation.cli.models import models_app
 from curation.cli.options import (
@@ -246,7 +247,7 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
         raise typer.Exit(EXIT_PROBLEMS)
 
 
-for _command in (stats, card, merge, subset, split, export, report, label_sheet, calibrate):
+for _command in (instructions, stats, card, merge, subset, split, export, report, label_sheet, calibrate):
     app.command()(_command)
 
 app.command()(settings)

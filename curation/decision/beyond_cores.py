@@ -16,8 +16,8 @@ from foundation.array_types import BoolArray, Float32Array, Int64Array
 
 __all__ = ["in_cores", "judged_by_grid", "with_grid_faces"]
 
-_BY_SOUND = "silence"
-"""The rule that judges sound, which is known everywhere."""
+_KNOWN_EVERYWHERE = ("generated", "silence")
+"""Rules that judge tags of the file, and its sound, which are known where no picture is looked at, too."""
 
 
 def in_cores(evidence: Evidence, core: BoolArray) -> tuple[Evidence, Int64Array]:
@@ -82,7 +82,7 @@ def judged_by_grid(judged: Judged, too_short: tuple[Rule, Verdict], look: GridLo
             told.append(
                 (rule, verdict if look.silent is None else replace(verdict, failed=verdict.failed & ~look.silent))
             )
-        elif rule.name == _BY_SOUND:
+        elif rule.name in _KNOWN_EVERYWHERE:
             told.append((rule, verdict))
         else:
             told.append((rule, _told(rule, verdict, reason, value, core)))

@@ -4,6 +4,7 @@ from curation.decision.speaker_turns import SpeakerSettings
 from curation.decision.tracks import TrackSettings
 from curation.rules.cut import CutSettings
 from curation.rules.frontal import FrontalSettings
+from curation.rules.generated import GeneratedSettings
 from curation.rules.jitter import JitterSettings
 from curation.rules.mask import MaskSettings
 from curation.rules.no_face import NoFaceSettings
@@ -26,6 +27,8 @@ class RulesSettings(Settings):
     """Links from face to face over time."""
     speaker: SpeakerSettings = SpeakerSettings()
     """The face that speaks, of several."""
+    generated: GeneratedSettings = GeneratedSettings()
+    """A file that says that it was generated."""
     no_face: NoFaceSettings = NoFaceSettings()
     """A tick without a face."""
     several_faces: SeveralFacesSettings = SeveralFacesSettings()

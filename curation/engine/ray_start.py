@@ -35,22 +35,23 @@ class RayUnavailableError(CannotStartError):
     several_lines = True
 
 
-def connect(workers: int, address: str | None) -> None:
+def connect(workers: int, address: str | None, *, otherwise: str = "--executor inline") -> None:
     """Join a cluster, or start one on this machine: again where Ray took too long, as it does on a busy machine.
 
     Args:
         workers: number of CPUs that a cluster on this machine offers.
         address: of a running cluster; None: start one.
+        otherwise: option of the command that does without Ray.
 
     Raises:
         RayUnavailableError: neither was possible.
         UnsafeFolderError: the folder for Ray's files is not the user's own.
     """
     with sigterm_of_this_program():
-        _connect(workers, address)
+        _connect(workers, address, otherwise)
 
 
-def _connect(workers: int, address: str | None) -> None:
+def _connect(workers: int, address: str | None, otherwise: str) -> None:
     import ray
 
     if address is not None:
@@ -59,9 +60,7 @@ def _connect(workers: int, address: str | None) -> None:
             ray.init(address=address, log_to_driver=False, runtime_env={"py_modules": _own_packages()})
         except Exception as error:
             ray.shutdown()
-            raise RayUnavailableError(
-                f"cannot join the Ray cluster at {address}: {error}; try --executor inline"
-            ) from error
+            raise RayUnavailableError(f"cannot join the Ray cluster at {address}: {error}; try {otherwise}") from error
         return
     folder = _own_folder()
     _require_token()
@@ -80,7 +79,7 @@ def _connect(workers: int, address: str | None) -> None:
             ray.shutdown()
             if attempts_left:
                 continue
-            raise RayUnavailableError(f"cannot start Ray on this machine: {error}; try --executor inline") from error
+            raise RayUnavailableError(f"cannot start Ray on this machine: {error}; try {otherwise}") from error
         return
 
 

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from curation.analysis.lips_and_sound import ShapesOf, shapes_in
@@ -17,6 +17,7 @@ from curation.engine.sound_first import looked_at
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, FrameEvidence
 from curation.media.decoders import probe_for, require_decoder
+from curation.media.origin.generated_tags import generated_tags
 from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
@@ -117,7 +118,7 @@ class VideoWorker:
         return None if lacks_ticks else record
 
     def probed(self, path: Path, earlier: VideoRecord | None = None) -> VideoInfo:
-        """Return the properties of a video file, with the audio track that is to be heard.
+        """Return the properties of a video file, with its tags and the audio track that is to be heard.
 
         Args:
             path: the file.
@@ -127,9 +128,10 @@ class VideoWorker:
             MediaError: it is no video, or cannot be decoded.
         """
         media = self.plan.settings.media
+        info = replace(probe_for(path, media), generated_tags=generated_tags(path))
         if earlier is not None and earlier.audio_track is not None:
-            return heard_by_number(probe_for(path, media), earlier.audio_track)
-        return with_heard_track(probe_for(path, media), self.perception.voice, media)
+            return heard_by_number(info, earlier.audio_track)
+        return with_heard_track(info, self.perception.voice, media)
 
     def curated(
         self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0, video_id: str | None = None
@@ -241,7 +243,7 @@ class VideoWorker:
         return scatter_rows(with_audio(frames, sound), ticks_of(stretches), info.n_ticks)
 
     def with_speakers(self, info: VideoInfo, evidence: Evidence, shapes_of: ShapesOf) -> Evidence:
-        """Return the evidence of a complete video with what its faces have to do with its sound.
+        """Return the evidence of a complete video with its tags and what its faces have to do with its sound.
 
         Args:
             info: what was probed of it.
@@ -252,7 +254,8 @@ class VideoWorker:
             MediaError: the file cannot be opened any more.
             RuleError: a rule of the user's own raised.
         """
-        return compared(info, evidence, self.lips, shapes_of, self.plan.settings, self.plan.rules)
+        tagged = replace(evidence, generated_tags=info.generated_tags)
+        return compared(info, tagged, self.lips, shapes_of, self.plan.settings, self.plan.rules)
 
     def choice_of(self, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:
         """Return what chooses the ticks of a range on which faces are measured.

@@ -6,6 +6,7 @@ from foundation.array_types import BoolArray, Float32Array, Int64Array
 from foundation.text import count_text
 from manifests.schema.face_measures import FaceMeasures
 from manifests.timeline import TICK_RATE_HZ
+from manifests.vocabulary import GeneratedTag
 
 __all__ = [
     "GRID_TICKS",
@@ -83,6 +84,10 @@ class AudioEvidence:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence(FrameEvidence, AudioEvidence):
     """All measurements of T ticks."""
+
+    generated_tags: tuple[GeneratedTag, ...] | None = None
+    """What the file says of how it was made, words of `manifests.vocabulary.GENERATED_TAGS`; None where that was not
+    read, as in datasets of earlier versions."""
 
     def __repr__(self) -> str:
         seconds = float(len(self) / TICK_RATE_HZ)

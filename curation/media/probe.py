@@ -31,7 +31,7 @@ from curation.media.packets.scan import PacketScan, scan_packets
 from curation.media.sound_track import SoundTracks
 from foundation.storage.locations import is_remote
 from manifests.timeline import TICK_RATE_HZ, tick_count
-from manifests.vocabulary import ErrorCode
+from manifests.vocabulary import ErrorCode, GeneratedTag
 
 __all__ = ["Part", "VideoInfo", "probe"]
 
@@ -75,6 +75,8 @@ class VideoInfo:
     missing."""
     damaged_stamps: frozenset[int] = frozenset()
     """Stamps of frames that are out of order, units of `time_base`: damage."""
+    generated_tags: tuple[GeneratedTag, ...] | None = None
+    """What the file says of how it was made; None where that was not read."""
     has_earlier: bool = False
     """Whether the file holds frames before the first one, which follow another clock."""
     bytes_held: ByteRange | None = None

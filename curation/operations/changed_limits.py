@@ -11,7 +11,7 @@ from manifests.packing.unmeasured import unmeasured_ticks_of
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["PICTURES", "SOUND", "TRACKING", "UnmeasuredVideosError", "require_measured"]
+__all__ = ["PICTURES", "SOUND", "TRACKING", "UnmeasuredVideosError", "require_measured", "require_tags"]
 
 TRACKING = (
     "rules.tracks.", "rules.speaker.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score",
@@ -30,6 +30,29 @@ class UnmeasuredVideosError(UnmeasuredError):
     """Videos of a dataset have to be measured further; the message lists them."""
 
     several_lines = True
+
+
+def require_tags(origin: DatasetFolder, settings: CurationSettings) -> None:
+    """Refuse to drop generated videos where the tags of some files were not read.
+
+    Args:
+        origin: the dataset.
+        settings: of the new decision.
+
+    Raises:
+        UnmeasuredVideosError: there are such videos; the message lists them.
+        DatasetError: a file is damaged.
+        OSError: a file cannot be read.
+    """
+    if settings.rules.generated.drop == "nothing":
+        return
+    untold = [row.path for row in origin.rows() if row.duration_s and row.generated_tags is None]
+    if untold:
+        raise UnmeasuredVideosError(
+            f"{shown(str(origin.path))}: rules.generated.drop={settings.rules.generated.drop} goes by the tags of the "
+            f"files, which were not read of {count_text(len(untold), 'video')} that an earlier version curated; curate "
+            "them into a new dataset, or leave the setting as it is\n" + "\n".join(map(shown, untold))
+        )
 
 
 def require_measured(origin: DatasetFolder, settings: CurationSettings) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +14,7 @@ from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.decoders import probe_for
 from curation.media.probe import VideoInfo
-from curation.operations.changed_limits import PICTURES, SOUND, TRACKING, require_measured
+from curation.operations.changed_limits import PICTURES, SOUND, TRACKING, require_measured, require_tags
 from curation.operations.rendered_before import COLUMNS, rendered_before
 from curation.operations.work import unchanged_source
 from curation.output.curated_video import CuratedVideo, decided_columns, landmarks_of, write_decision, write_video_files
@@ -121,6 +121,7 @@ def _decided(
     settings = load_settings(origin.settings, file, overrides)
     changed = equally_measured(settings, origin.settings, origin.path)
     require_usable(rules, landmarks_of(settings))
+    require_tags(origin, settings)
     require_measured(origin, settings)
     weights, speech = origin.record.weights, settings.in_use.speech
     if render:
@@ -193,7 +194,10 @@ class _Again:
         """
         started = time.perf_counter()
         try:
-            evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ), self.rules_before)
+            n_ticks = round((before.duration_s or 0.0) * TICK_RATE_HZ)
+            evidence = replace(
+                evidence_of_frames(frames, n_ticks, self.rules_before), generated_tags=before.generated_tags
+            )
         except DatasetError as error:
             raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
@@ -249,6 +253,7 @@ class _Again:
             "sync_model": before.sync_model,
             "speaking_model": before.speaking_model,
             "duplicate_group": before.duplicate_group,
+            "generated_tags": before.generated_tags,
         }
         return record.model_copy(update=kept)
 

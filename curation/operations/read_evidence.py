@@ -1,6 +1,7 @@
 """Evidence of a video of a dataset, or of many one after the other, for rules to be tried on it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -62,7 +63,11 @@ def _evidence(folder: Path, video: str, rules: RulesSettings) -> Evidence:
         frames = rows.table_of(row["video_id"])
     if row["duration_s"] and not len(frames):
         raise DatasetError(f"{folder}: the evidence of {row['path']} is gone; run the curation again")
-    return evidence_of_frames(frames, round((row["duration_s"] or 0.0) * TICK_RATE_HZ), rules)
+    tags = row["generated_tags"]
+    return replace(
+        evidence_of_frames(frames, round((row["duration_s"] or 0.0) * TICK_RATE_HZ), rules),
+        generated_tags=None if tags is None else tuple(tags),
+    )
 
 
 def curated_of(rows: Sequence[VideoRecord], counted: frozenset[str] | None) -> list[VideoRecord]:
@@ -111,9 +116,10 @@ def evidence_of_videos(
         if row.duration_s and not len(table):
             raise DatasetError(f"{dataset}: the evidence of {row.path} is gone; run the curation again")
         try:
-            yield row, evidence_of_frames(table, n_ticks_of(row), rules)
+            evidence = evidence_of_frames(table, n_ticks_of(row), rules)
         except DatasetError as error:
             raise DatasetError(f"{row.path}: {error}; run the curation again") from error
+        yield row, replace(evidence, generated_tags=row.generated_tags)
 
 
 def frames_for_rules(

@@ -15,7 +15,7 @@ from curation.sources.entries import SourceVideo
 from foundation.array_types import Float16Array, Float32Array
 from foundation.storage.path_text import text_of_path
 from manifests.files.tar import ByteSink, MemberRange, write_members
-from manifests.packing.clip_json import FACT_COLUMNS, PERSON_COLUMNS, clip_json
+from manifests.packing.clip_json import FACT_COLUMNS, INSTRUCTION_COLUMN, PERSON_COLUMNS, clip_json
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
 from manifests.sync_curve import SyncCurve
@@ -51,9 +51,10 @@ def write_clips(
         if content is not None
     ]
     ranges = {name: where for (name, _), where in zip(members, write_members(stream, members), strict=True)}
-    nobody = dict.fromkeys(PERSON_COLUMNS)  # `gaia-curate identities` says who it is
+    # `gaia-curate identities` says who it is, `gaia-curate instructions` what was asked
+    untold = dict.fromkeys((*PERSON_COLUMNS, INSTRUCTION_COLUMN))
     scalars = [
-        row | nobody | _transcript(clip) | _locations(row["clip_id"], media, ranges)
+        row | untold | _transcript(clip) | _locations(row["clip_id"], media, ranges)
         for clip, row in zip(clips, scalars, strict=True)
     ]
     arrays: dict[str, list[Float32Array | Float16Array | None]] = {

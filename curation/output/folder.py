@@ -52,7 +52,7 @@ from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
-_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES, *CARD_FILES})
+_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", "text_states", WINDOWS, *TABLES, *CARD_FILES})
 """Names in the folder of a dataset."""
 
 

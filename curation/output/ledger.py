@@ -26,7 +26,7 @@ from manifests.files.numbers import Count, Count32, Degrees, FiniteNumber, Secon
 from manifests.files.tables import read_table
 from manifests.packing.stated import RECORD_BYTES
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import LABEL_NAMES, ErrorCode, VideoStatus
+from manifests.vocabulary import LABEL_NAMES, ErrorCode, GeneratedTag, VideoStatus
 
 __all__ = [
     "LedgerError",
@@ -72,6 +72,7 @@ class VideoRecord(BaseModel):
     status: VideoStatus
     error_code: ErrorCode | None = None
     error_detail: str | None = None
+    generated_tags: tuple[GeneratedTag, ...] | None = None
     duplicate_of: PathText | None = None
     duplicate_group: VideoId | None = None
     kept_diffusion_s: Seconds = 0.0
@@ -120,8 +121,8 @@ class VideoRecord(BaseModel):
         return _record(video).model_copy(update={"duplicate_of": text_of_path(of)})
 
     def with_outcome_of(self, original: "VideoRecord") -> "VideoRecord":
-        """Return the record of a copy with what became of the file that was analysed in its stead."""
-        names = ("status", "error_code", "error_detail", "duplicate_group")
+        """Return the record of a copy with what became of the file that was analysed in its stead, and its tags."""
+        names = ("status", "error_code", "error_detail", "duplicate_group", "generated_tags")
         return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
@@ -143,6 +144,7 @@ class VideoRecord(BaseModel):
             "audio_track": None if info.sound is None else info.sound.number,
             "audio_tracks": 0 if info.sound is None else len(info.sound.tracks),
             "rotation": info.rotation_deg,
+            "generated_tags": info.generated_tags,
         }
         return _record(video).model_copy(update=probed | dict(outcome))
 

@@ -11,6 +11,7 @@ from manifests.vocabulary import Tier
 __all__ = ["Criterion", "criteria_of"]
 
 _SETTINGS: Mapping[str, Mapping[Tier, str]] = {
+    "generated": {},  # it has no limit to choose
     "no_face": {"vae": "rules.no_face.bridge_ticks"},
     "several_faces": {"vae": "rules.several_faces.max_width_ratio"},
     "small_face": {"diffusion": "rules.small_face.strict_px", "vae": "rules.small_face.loose_px"},

@@ -1,7 +1,7 @@
 """Values of every rule on every tick of the videos that a report looks at, found by deciding them once more."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from foundation.array_types import Float32Array
 from foundation.errors import UsageError
 from manifests.errors import DatasetError
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import TIERS, Tier
+from manifests.vocabulary import TIERS, GeneratedTag, Tier
 
 __all__ = ["MeasuredVideo", "VideoRow", "measured_videos", "spans_of_videos"]
 
@@ -41,6 +41,7 @@ class VideoRow:
     kept_vae_s: float
     n_clips: int
     duplicate_of: str | None
+    generated_tags: Sequence[GeneratedTag] | None
 
     @property
     def n_ticks(self) -> int:
@@ -128,9 +129,10 @@ def measured_videos(
 
 def _decided(frames: pa.Table, row: VideoRow, settings: CurationSettings) -> Decision | None:
     """Return the decision on a video; None where a rule of the user's own kept more from being measured."""
+    tags = None if row.generated_tags is None else tuple(row.generated_tags)
     try:
         return decide(
-            evidence_of_frames(frames, row.n_ticks, settings.rules),
+            replace(evidence_of_frames(frames, row.n_ticks, settings.rules), generated_tags=tags),
             settings.rules,
             identity=settings.perception.identity,
             face_ratio=settings.crop.face_ratio,

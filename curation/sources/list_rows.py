@@ -55,25 +55,29 @@ class ListRow:
     place: str
     """File and line, or number of the entry."""
     values: Mapping[str, str]
-    """Texts by the names of `COLUMNS`; empty where there is none."""
+    """Texts by the names of the columns that are read; empty where there is none."""
     decimal_comma: bool = False
     """Whether a number may be written with a comma, which separates no columns here."""
 
 
-def read_rows(path: Path) -> tuple[list[ListRow], tuple[str, ...]]:
+def read_rows(path: Path, more: Sequence[str] = ()) -> tuple[list[ListRow], tuple[str, ...]]:
     """Return the rows of a list, and the names of its own columns, which are not read.
+
+    Args:
+        path: the list.
+        more: names of columns that are read beside those of `COLUMNS`.
 
     Raises:
         SourceError: it cannot be read as a list; the message names the line.
         StorageError: its store cannot be reached.
     """
     suffix = plain_path(path).suffix.lower()
-    text = _text(path)
+    text, columns = _text(path), (*COLUMNS, *more)
     if suffix == ".json":
-        return _of_entries(_json_entries(path, text))
+        return _of_entries(_json_entries(path, text), columns)
     if suffix in _JSON:
-        return _of_entries(_json_lines(path, text))
-    return _of_table(path, text)
+        return _of_entries(_json_lines(path, text), columns)
+    return _of_table(path, text, columns)
 
 
 def _text(path: Path) -> str:
@@ -90,12 +94,12 @@ def _text(path: Path) -> str:
         raise SourceError(f"{path}:{line}: is not UTF-8 text; save the list as UTF-8") from error
 
 
-def _of_table(path: Path, text: str) -> tuple[list[ListRow], tuple[str, ...]]:
+def _of_table(path: Path, text: str, columns: Sequence[str]) -> tuple[list[ListRow], tuple[str, ...]]:
     delimiter = _delimiter(path, next(io.StringIO(text, newline=""), ""))
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = next(lines)
     names = [_name(name) for name in header]
-    own = _own_columns(f"{path}:1", names, header)
+    own = _own_columns(f"{path}:1", names, header, columns)
     rows = []
     try:
         for cells in lines:
@@ -106,8 +110,8 @@ def _of_table(path: Path, text: str) -> tuple[list[ListRow], tuple[str, ...]]:
                     f"a {_DELIMITERS[delimiter]} in it"
                 )
             if cells:
-                values = {name: cell for name, cell in zip(names, cells, strict=False) if name in COLUMNS}
-                rows.append(ListRow(place, dict.fromkeys(COLUMNS, "") | values, decimal_comma=delimiter != ","))
+                values = {name: cell for name, cell in zip(names, cells, strict=False) if name in columns}
+                rows.append(ListRow(place, dict.fromkeys(columns, "") | values, decimal_comma=delimiter != ","))
     except csv.Error as error:
         raise SourceError(f"{path}:{lines.line_num}: cannot be read as a table: {error}") from error
     return rows, own
@@ -147,19 +151,19 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[str, object]]:
                 raise SourceError(f"{path}:{number}: is not JSON: {error.msg} (column {error.colno})") from error
 
 
-def _of_entries(entries: Iterator[tuple[str, object]]) -> tuple[list[ListRow], tuple[str, ...]]:
+def _of_entries(entries: Iterator[tuple[str, object]], columns: Sequence[str]) -> tuple[list[ListRow], tuple[str, ...]]:
     rows, own = [], dict[str, None]()
     for place, entry in entries:
         fields = {"path": entry} if isinstance(entry, str) else entry
         if not isinstance(fields, dict):
             raise SourceError(f"{place}: is {entry!r:.60}; give an object with 'path', or a path")
         names = [_name(key) for key in fields]
-        own.update(dict.fromkeys(_own_columns(place, names, list(fields))))
+        own.update(dict.fromkeys(_own_columns(place, names, list(fields), columns)))
         if "path" not in names:
             raise SourceError(f"{place}: has no 'path'; it has {', '.join(map(repr, fields)) or 'nothing'}")
         values = zip(names, fields.values(), strict=True)
-        texts = {name: _text_of(value, name, place) for name, value in values if name in COLUMNS}
-        rows.append(ListRow(place, dict.fromkeys(COLUMNS, "") | texts))
+        texts = {name: _text_of(value, name, place) for name, value in values if name in columns}
+        rows.append(ListRow(place, dict.fromkeys(columns, "") | texts))
     return rows, tuple(own)
 
 
@@ -179,22 +183,22 @@ def _name(text: str) -> str:
     return "licence" if name == "license" else name
 
 
-def _own_columns(place: str, names: Sequence[str], written: Sequence[str]) -> tuple[str, ...]:
+def _own_columns(place: str, names: Sequence[str], written: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that are not read, as they are written.
 
     Raises:
         SourceError: a column is there twice, or one is called much like a column that is not there.
     """
-    twice = next((name for name in names if name in COLUMNS and names.count(name) > 1), None)
+    twice = next((name for name in names if name in columns and names.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"{place}: the column {twice!r} is there twice")
-    own = [(name, text) for name, text in zip(names, written, strict=True) if name and name not in COLUMNS]
+    own = [(name, text) for name, text in zip(names, written, strict=True) if name and name not in columns]
     for name, text in own:
         meant = _meant(name)
         if meant is not None and meant not in names:
             raise SourceError(
                 f"{place}: the column {text!r} may be meant as {meant!r}; rename it so, or to something else if it is "
-                f"not (columns that are read: {', '.join(COLUMNS)})"
+                f"not (columns that are read: {', '.join(columns)})"
             )
     return tuple(text for _, text in own)
 

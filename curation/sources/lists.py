@@ -19,7 +19,7 @@ from foundation.storage.path_text import plain_path
 from manifests.files.names import UnsafeValueError
 from manifests.vocabulary import LABEL_NAMES
 
-__all__ = ["VideoList", "read_list"]
+__all__ = ["VideoList", "beside", "read_list", "trim_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +67,29 @@ def _read(row: ListRow, path: Path) -> _Row:
     name = row.values["path"]
     if not name:
         raise SourceError(f"{row.place}: the column 'path' is empty")
-    video = location(name) if is_address(name) else _beside(path, name)
+    video = location(name) if is_address(name) else beside(path, name)
     source, speaker = row.values["source"].strip(), row.values["speaker_id"].strip()
     try:
         labels = VideoLabels.of(row.values)
     except UnsafeValueError as error:
         raise SourceError(f"{row.place}: {error}") from error
     entry = Entry(path=video, source=source or plain_path(path).stem, speaker_id=speaker or None, labels=labels)
-    return _Row(row.place, entry, _trim(row))
+    return _Row(row.place, entry, trim_of(row))
 
 
-def _beside(path: Path, name: str) -> Path:
+def beside(path: Path, name: str) -> Path:
     """Return a path that a list gives relative to itself; what signs the list's own address does not sign it."""
     if is_remote(path) and (address := str(path)).startswith(("http://", "https://")):
         path = location(address.partition("?")[0].partition("#")[0])
     return path.parent / name
 
 
-def _trim(row: ListRow) -> Trim:
+def trim_of(row: ListRow) -> Trim:
+    """Return the stretch that a row names.
+
+    Raises:
+        SourceError: its ends are no seconds, or do not follow one another; the message names the line.
+    """
     start_s, end_s = _seconds(row, "start_s"), _seconds(row, "end_s")
     if end_s is not None and (start_s or 0.0) >= end_s:
         raise SourceError(

@@ -14,6 +14,7 @@ import numpy as np
 
 from curation.decision.settings import RulesSettings
 from curation.rules.frontal import FrontalSettings, deviation_deg
+from curation.rules.generated import GeneratedSettings, telling_tags
 from curation.rules.jitter import JitterSettings, measured_moves, part_lengths, unexplained
 from curation.rules.mask import MaskSettings, mask
 from curation.rules.not_speaking import NotSpeakingSettings
@@ -53,6 +54,14 @@ class TriedRule:
     """Measures one video."""
     failed: Callable[[Measures, BoolArray, RulesSettings], Failed]
     """Returns the ticks that fail, given the measures of many videos, and (T,) whether a tick is one of a video."""
+
+
+def _generated(video: MeasuredVideo, _settings: GeneratedSettings) -> Measures:
+    return {"tags": np.full(len(video), telling_tags(video.evidence.generated_tags), dtype=np.float32)}
+
+
+def _generated_failed(of: Measures, _inside: BoolArray, settings: GeneratedSettings) -> Failed:
+    return {} if settings.drop == "nothing" else dict.fromkeys(TIERS, of["tags"] > 0.0)
 
 
 def _frontal(video: MeasuredVideo, settings: FrontalSettings) -> Measures:
@@ -178,6 +187,7 @@ def _rule(
 
 
 LIMITS: Mapping[str, TriedRule] = {
+    "generated": _rule(lambda r: r.generated, lambda _: (), _generated, _generated_failed),
     "several_faces": _rule(lambda r: r.several_faces, lambda _: (), _several_faces, _several_faces_failed),
     "small_face": _rule(lambda r: r.small_face, lambda s: s.window_s, _small_face, _small_face_failed),
     "frontal": _rule(lambda r: r.frontal, lambda s: (s.measure, s.smooth_ticks), _frontal, _frontal_failed),
@@ -187,4 +197,5 @@ LIMITS: Mapping[str, TriedRule] = {
     "still_face": _rule(lambda r: r.still_face, lambda s: s.window_s, _still_face, _still_face_failed),
     "not_speaking": _rule(lambda r: r.not_speaking, lambda _: (), _not_speaking, _not_speaking_failed),
 }
-"""By name, the rules that judge single ticks, but for `no_face` and `cut`, whose settings choose the main face."""
+"""By name, the rules that judge single ticks, or the file, but for `no_face` and `cut`, whose settings choose the main
+face."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from curation.decision.trial import require_usable
+from curation.operations.changed_limits import require_tags
 from curation.operations.read_evidence import curated_of, n_ticks_of
 from curation.output.curated_video import landmarks_of
 from curation.output.folder import DatasetFolder
@@ -57,6 +58,7 @@ def vary(
 
     Raises:
         SettingsError: a setting is unknown, needs measuring anew, or has a value that is not allowed.
+        UnmeasuredVideosError: generated videos are to be dropped, and the tags of some files were not read.
         OtherRulesError: the dataset was made with other rules of the user's own.
         RuleError: one of them raised.
         DatasetError: `dataset` is no dataset, or its evidence is damaged.
@@ -77,6 +79,8 @@ def vary(
         combined = combinations(base, origin.settings, varied, origin.path)
         rows = curated_of(origin.rows(), counted)
         allowed = tuple(one.settings for one in combined if one.settings is not None)
+        for settings in allowed:
+            require_tags(origin, settings)
         job = Job(dataset=folder, before=origin.settings.rules, settings=allowed, own=tuple(rules), cache=kept)
         found = count(job, rows, 1 if rules else workers, on_progress)
         now = dict(setting_leaves(origin.settings.model_dump(mode="json")))

@@ -7,6 +7,7 @@ from manifests.card.facts import CardFacts
 from manifests.card.hugging_face import front_matter
 from manifests.card.own_files import sealed
 from manifests.reports.group_rows import GroupStatistics
+from manifests.reports.statistics import Statistics
 from manifests.reports.unlike_groups import LEAST_UNITS
 from manifests.vocabulary import TIERS
 
@@ -39,6 +40,7 @@ def _summary(facts: CardFacts) -> str:
         ["clips", f"{totals.clips:,}: {kept}; tier vae includes the diffusion clips"],
         ["splits, in clips", splits],
         ["speakers named by the sources", f"{statistics.total.speakers_kept:,} with clips"],
+        *([["generated", _generated(statistics)]] if statistics.generated else []),
         ["landmarks", ", ".join(facts.schemes) or "-"],
         ["languages", ", ".join(f"{_cell(name)} {n:,}" for name, n in facts.languages.items()) or "not recorded"],
     ]
@@ -48,6 +50,11 @@ def _summary(facts: CardFacts) -> str:
         "not in a clip. Nobody is in two splits, as far as speakers or persons are known."
     )
     return f"{text}\n\n{_table(['', 'this dataset'], rows)}"
+
+
+def _generated(statistics: Statistics) -> str:
+    videos = count_text(statistics.generated, "source video by its", "source videos by their")
+    return f"{videos} own tags, {statistics.generated_dropped:,} of them dropped"
 
 
 def _reading(facts: CardFacts) -> str:

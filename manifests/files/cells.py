@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from foundation.text import count_text
-from manifests.files.label_text import label_text
+from manifests.files.label_text import instruction_text, label_text
 from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
 from manifests.files.transcript import language_code, spoken_text, wrong_words
@@ -53,6 +53,7 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "outcome": _outcome,
     **dict.fromkeys(LABEL_NAMES, label_text),
     "transcript": spoken_text,
+    "instruction": instruction_text,
     "transcript_model": spoken_text,
     "language_detected": language_code,
 }

@@ -1,10 +1,11 @@
-"""H.264 in MP4 in memory, the same bytes for the same frames, and sound laid beside it."""
+"""H.264 in MP4, the same bytes for the same frames: in memory, with sound laid beside it, or as the frames come."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from heapq import merge
 from io import BytesIO
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 import numpy as np
@@ -15,11 +16,13 @@ from foundation.array_types import Float32Array, RgbImage
 from manifests.timeline import TICK_RATE_HZ
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.stream import Stream
+    from av.video.stream import VideoStream
 
-__all__ = ["h264_mp4", "with_sound"]
+__all__ = ["h264_mp4", "with_sound", "write_mp4"]
 
 _AUDIO_BITS_PER_S = 128_000
 
@@ -52,43 +55,103 @@ def h264_mp4(
     Raises:
         ValueError: no frame, a frame of another shape, or an odd `size_px` or `height_px`.
     """
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact", "use_editlist": "0"}) as output:
+        stream = _h264(output, size_px, height_px, crf=crf, preset=preset, key_frame_every=key_frame_every)
+        for packet in chain.from_iterable(_encoded(stream, frames)):
+            output.mux(packet)
+    return buffer.getvalue()
+
+
+def write_mp4(
+    file: BinaryIO,
+    frames: Iterable[RgbImage],
+    size_px: int,
+    *,
+    crf: int,
+    preset: str,
+    key_frame_every: int,
+    height_px: int | None = None,
+    audio: Float32Array | None,
+    rate_hz: int,
+    tags: Mapping[str, str],
+) -> None:
+    """Write `frames` with sound, each as soon as it comes: however long the video, a second or two of it is in memory.
+
+    The file is that of `with_sound` of `h264_mp4` of the same arguments, but for four bytes: the average bit rate that
+    the track of pictures declares is not known beforehand and is left 0. The index comes last, so that a file without
+    its end cannot be played.
+
+    Args:
+        file: open for writing, and for seeking in what was written.
+        frames: (height_px, size_px, 3) each, at least one.
+        size_px: as of `h264_mp4`, as are `crf`, `preset`, `key_frame_every` and `height_px`.
+        crf: likewise.
+        preset: likewise.
+        key_frame_every: likewise.
+        height_px: likewise.
+        audio: as of `with_sound`, as are `rate_hz` and `tags`.
+        rate_hz: likewise.
+        tags: likewise.
+
+    Raises:
+        ValueError: as by `h264_mp4`.
+        OSError: the file cannot be written.
+    """
+    with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as output:
+        output.metadata.update(tags)
+        stream = _h264(output, size_px, height_px, crf=crf, preset=preset, key_frame_every=key_frame_every)
+        sound = None if audio is None else _Sound(output, audio, rate_hz)
+        n_frames = 0
+        for n_frames, video_packets in enumerate(_encoded(stream, frames)):
+            output.mux(video_packets)
+            if sound is not None:
+                output.mux([*sound.until(Fraction(n_frames) / TICK_RATE_HZ)])
+        if sound is not None:
+            output.mux([*sound.end(Fraction(n_frames) / TICK_RATE_HZ)])
+
+
+def _h264(
+    output: "OutputContainer", size_px: int, height_px: int | None, *, crf: int, preset: str, key_frame_every: int
+) -> "VideoStream":
+    """Add a track of pictures, see `h264_mp4`."""
     height_px = size_px if height_px is None else height_px
     for name, side in (("size_px", size_px), ("height_px", height_px)):
         if side <= 0 or side % 2:
             raise ValueError(f"{name} is {side}; H.264 with half-size chroma needs an even number, such as 256")
-    buffer = BytesIO()
+    stream = output.add_stream(
+        "libx264",
+        rate=TICK_RATE_HZ,
+        options={"crf": str(crf), "preset": preset, "g": str(key_frame_every), "bf": "0", "flags": "+bitexact"},
+    )
+    stream.width, stream.height = size_px, height_px
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.thread_count = 1
+    context.time_base = 1 / TICK_RATE_HZ
+    # H.273: 1 is BT.709 for matrix, transfer and primaries
+    context.colorspace = context.color_trc = context.color_primaries = 1
+    context.color_range = ColorRange.MPEG
+    return stream
+
+
+def _encoded(stream: "VideoStream", frames: Iterable[RgbImage | VideoFrame]) -> "Iterator[list[Packet[VideoStream]]]":
+    """Yield what each frame makes the encoder give out, and then what it has kept: one list more than frames.
+
+    Raises:
+        ValueError: there is no frame, or one of another shape.
+    """
     n_frames = 0
-    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact", "use_editlist": "0"}) as output:
-        stream = output.add_stream(
-            "libx264",
-            rate=TICK_RATE_HZ,
-            options={
-                "crf": str(crf),
-                "preset": preset,
-                "g": str(key_frame_every),
-                "bf": "0",
-                "flags": "+bitexact",
-            },
-        )
-        stream.width, stream.height = size_px, height_px
-        stream.pix_fmt = "yuv420p"
-        context = stream.codec_context
-        context.thread_count = 1
-        context.time_base = 1 / TICK_RATE_HZ
-        # H.273: 1 is BT.709 for matrix, transfer and primaries
-        context.colorspace = context.color_trc = context.color_primaries = 1
-        context.color_range = ColorRange.MPEG
-        for frame in frames:
-            encoded = _yuv(frame, size_px, height_px, n_frames)
-            encoded.color_trc, encoded.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
-            encoded.pict_type = PictureType.NONE
-            encoded.pts, encoded.time_base = n_frames, 1 / TICK_RATE_HZ
-            output.mux(stream.encode(encoded))
-            n_frames += 1
-        output.mux(stream.encode(None))
+    for frame in frames:
+        encoded = _yuv(frame, stream.width, stream.height, n_frames)
+        encoded.color_trc, encoded.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
+        encoded.pict_type = PictureType.NONE
+        encoded.pts, encoded.time_base = n_frames, 1 / TICK_RATE_HZ
+        yield stream.encode(encoded)
+        n_frames += 1
     if not n_frames:
         raise ValueError("there is no frame to encode")
-    return buffer.getvalue()
+    yield stream.encode(None)
 
 
 def _yuv(frame: RgbImage | VideoFrame, width_px: int, height_px: int, number: int) -> VideoFrame:
@@ -129,37 +192,49 @@ def with_sound(mp4: bytes, audio: Float32Array | None, rate_hz: int, tags: Mappi
         output.metadata.update(tags)
         stream = encoded.streams.video[0]
         video = output.add_stream_from_template(stream)
-        audio_packets = (
-            None if audio is None else _audio(output, audio, rate_hz, Fraction(stream.frames) / TICK_RATE_HZ)
-        )
+        duration_s = Fraction(stream.frames) / TICK_RATE_HZ
+        sound = () if audio is None else _Sound(output, audio, rate_hz).end(duration_s)
         video_packets = _copied(encoded, video)
-        for packet in merge(video_packets, () if audio_packets is None else audio_packets, key=_seconds):
+        for packet in merge(video_packets, sound, key=_seconds):
             output.mux(packet)
     return buffer.getvalue()
 
 
-def _audio(
-    output: "OutputContainer", audio: Float32Array, rate_hz: int, duration_s: Fraction
-) -> "Iterator[Packet[Stream]]":
-    """Add a track of `duration_s` seconds; return its packets, which end the track when they are taken."""
-    n_samples = int(duration_s * rate_hz)
-    samples = np.zeros(n_samples, np.float32)
-    samples[: min(n_samples, len(audio))] = audio[:n_samples]
-    stream = output.add_stream("aac", rate=rate_hz, layout="mono", options={"flags": "+bitexact"})
-    stream.bit_rate = _AUDIO_BITS_PER_S
-    stream.codec_context.format = "fltp"
+class _Sound:
+    """A track of AAC that grows."""
 
-    def packets() -> "Iterator[Packet[Stream]]":
-        for offset in range(0, n_samples, _BLOCK):
-            frame = av.AudioFrame.from_ndarray(samples[None, offset : offset + _BLOCK], format="fltp", layout="mono")
-            frame.rate, frame.pts, frame.time_base = rate_hz, offset, Fraction(1, rate_hz)
-            yield from stream.encode(frame)
-        yield from stream.encode(None)
+    def __init__(self, output: "OutputContainer", audio: Float32Array, rate_hz: int) -> None:
+        """Add the track; see `with_sound`."""
+        self._audio, self._rate_hz = audio, rate_hz
+        self._stream = output.add_stream("aac", rate=rate_hz, layout="mono", options={"flags": "+bitexact"})
+        self._stream.bit_rate = _AUDIO_BITS_PER_S
+        self._stream.codec_context.format = "fltp"
+        self._n_given = 0
 
-    return packets()
+    def until(self, end_s: Fraction) -> "Iterator[Packet[Any]]":
+        """Yield the packets of whole blocks before a time, those that were not yielded before."""
+        while self._n_given + _BLOCK <= int(end_s * self._rate_hz):
+            yield from self._block(_BLOCK)
+
+    def end(self, duration_s: Fraction) -> "Iterator[Packet[Any]]":
+        """Yield the other packets of a track of a length, and end it."""
+        yield from self.until(duration_s)
+        rest = int(duration_s * self._rate_hz) - self._n_given
+        if rest:
+            yield from self._block(rest)
+        yield from self._stream.encode(None)
+
+    def _block(self, n_samples: int) -> "list[Packet[AudioStream]]":
+        heard = self._audio[self._n_given : self._n_given + n_samples]
+        samples = np.zeros((1, n_samples), np.float32)
+        samples[0, : len(heard)] = heard
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        frame.rate, frame.pts, frame.time_base = self._rate_hz, self._n_given, Fraction(1, self._rate_hz)
+        self._n_given += n_samples
+        return self._stream.encode(frame)
 
 
-def _copied(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Stream]]":
+def _copied(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Any]]":
     """Yield the packets of a container, assigned to `stream`."""
     for packet in container.demux():
         if packet.dts is not None:  # the one that ends a track is empty
@@ -167,5 +242,5 @@ def _copied(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[S
             yield packet
 
 
-def _seconds(packet: "Packet[Stream]") -> Fraction:
+def _seconds(packet: "Packet[Any]") -> Fraction:
     return Fraction(packet.dts or 0) * (packet.time_base or Fraction(0))

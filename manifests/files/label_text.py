@@ -1,4 +1,7 @@
-"""Text of the label columns (licence, consent, language, age, gender, skin type): checked wherever it enters."""
+"""Text of the label columns (licence, consent, language, age, gender, skin type) and of instructions.
+
+It is checked wherever it enters.
+"""
 
 import re
 from typing import Annotated
@@ -7,11 +10,13 @@ from pydantic import AfterValidator
 
 from manifests.files.names import UnsafeValueError
 
-__all__ = ["MOST_CHARACTERS", "LabelText", "label_text", "states_consent"]
+__all__ = ["MOST_CHARACTERS", "LabelText", "instruction_text", "label_text", "states_consent"]
 
 MOST_CHARACTERS = 200
 """Longest label: a name, a number, or the reference of a licence or a form."""
 
+_MOST_OF_INSTRUCTION = 500
+"""Longest instruction; the text encoder reads 75 pieces of words of it."""
 
 _NO_CONSENT = frozenset(
     (
@@ -31,18 +36,37 @@ def label_text(text: str) -> str:
     >>> label_text("CC BY 4.0")
     'CC BY 4.0'
     """
-    if (
-        not isinstance(text, str)
-        or not 0 < len(text) <= MOST_CHARACTERS
-        or not text.isprintable()
-        or text.strip() != text
-    ):
-        shown = repr(text)
-        shown = shown if len(shown) <= 100 else f"{shown[:100]}... ({len(shown):,} characters)"
+    if not _is_printed(text, MOST_CHARACTERS):
         raise UnsafeValueError(
-            f"{shown} cannot be a label, which has 1 to {MOST_CHARACTERS} characters, all of them printable"
+            f"{_shortened(text)} cannot be a label, which has 1 to {MOST_CHARACTERS} characters, all of them printable"
         )
     return text
+
+
+def instruction_text(text: str) -> str:
+    """Return `text` if it can be an instruction: 1 to 500 printable characters, none of them a space at an end.
+
+    Raises:
+        UnsafeValueError: it cannot.
+
+    >>> instruction_text("turn your head left")
+    'turn your head left'
+    """
+    if not _is_printed(text, _MOST_OF_INSTRUCTION):
+        raise UnsafeValueError(
+            f"{_shortened(text)} cannot be an instruction, which has 1 to {_MOST_OF_INSTRUCTION} characters, all of "
+            "them printable"
+        )
+    return text
+
+
+def _is_printed(text: object, most: int) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= most and text.isprintable() and text.strip() == text
+
+
+def _shortened(text: str) -> str:
+    quoted = repr(text)
+    return quoted if len(quoted) <= 100 else f"{quoted[:100]}... ({len(quoted):,} characters)"
 
 
 def states_consent(text: str | None) -> bool | None:

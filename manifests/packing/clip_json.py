@@ -15,7 +15,7 @@ import pyarrow as pa
 from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
 from manifests.vocabulary import LABEL_NAMES
 
-__all__ = ["FACT_COLUMNS", "LOCATION_COLUMNS", "PERSON_COLUMNS", "clip_json"]
+__all__ = ["FACT_COLUMNS", "INSTRUCTION_COLUMN", "LOCATION_COLUMNS", "PERSON_COLUMNS", "clip_json"]
 
 LOCATION_COLUMNS = ("media", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
 """Columns of `clips` that say where the media are; packing changes them."""
@@ -23,11 +23,13 @@ LOCATION_COLUMNS = ("media", "mp4_offset", "mp4_size", "flac_offset", "flac_size
 PERSON_COLUMNS = ("person_id", "person_confidence")
 """Columns of `clips` that `gaia-curate identities` fills, which writes no tar."""
 
+INSTRUCTION_COLUMN = "instruction"
+"""Column of `clips` that `gaia-curate instructions` fills, which writes no tar either."""
+
+_LATER_COLUMNS = (*LOCATION_COLUMNS, *PERSON_COLUMNS, *LABEL_NAMES, *TRANSCRIPT_COLUMNS, INSTRUCTION_COLUMN, "split")
+
 FACT_COLUMNS = tuple(
-    column.name
-    for column in CLIPS.columns
-    if column.name not in (*LOCATION_COLUMNS, *PERSON_COLUMNS, *LABEL_NAMES, *TRANSCRIPT_COLUMNS, "split")
-    and not pa.types.is_nested(column.type)
+    column.name for column in CLIPS.columns if column.name not in _LATER_COLUMNS and not pa.types.is_nested(column.type)
 )
 """Columns of `clips` in the JSON file: those that no later command changes, for none writes a tar only to relabel it.
 A split that had become another one meanwhile would be a leak, and consent may be withdrawn. Transcripts are in the

@@ -1,7 +1,7 @@
 """Labels of clips that are known from elsewhere.
 
 These are path and source of their video, which change when sources are moved, what its list states of it, such as the
-licence, the person of their track, and the side of the split that the person is on.
+licence, the person of their track, the side of the split that the person is on, and what the person was asked to do.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ import pyarrow as pa
 from foundation.storage.arrow import open_parquet
 from manifests.errors import DatasetError
 from manifests.files.tables import in_schema
+from manifests.packing.clip_json import INSTRUCTION_COLUMN
 from manifests.packing.packed_files import table_inventory
 from manifests.packing.rewrite import rewrite_file
 from manifests.schema.clips import CLIPS
@@ -25,7 +26,7 @@ VIDEO_LABELS = ("path", "source", *LABEL_NAMES)
 
 _OF_CLIP = ("person_id", "person_confidence")
 
-_LABELS = (*VIDEO_LABELS, *_OF_CLIP, "split")
+_LABELS = (*VIDEO_LABELS, *_OF_CLIP, INSTRUCTION_COLUMN, "split")
 
 _COLUMNS = ("video_id", "clip_id", *_LABELS)
 
@@ -38,6 +39,8 @@ class ClipLabels:
     """By video id, path, source and labels by the names of their columns; clips of other videos keep theirs."""
     persons: Mapping[str, tuple[str, float]] | None = None
     """By clip id, person and confidence; other clips have none. None: all clips keep theirs."""
+    instructions: Mapping[str, str] | None = None
+    """By clip id, what was asked; other clips have none. None: all clips keep theirs."""
     splits: Mapping[str, Split] = field(default_factory=dict)
     """By clip id; other clips keep theirs."""
 
@@ -48,6 +51,8 @@ class ClipLabels:
         labels = {**row, **video, "split": self.splits.get(clip_id, row["split"])}
         if self.persons is not None:
             labels.update(zip(_OF_CLIP, self.persons.get(clip_id, (None, None)), strict=True))
+        if self.instructions is not None:
+            labels[INSTRUCTION_COLUMN] = self.instructions.get(clip_id)
         return labels
 
 

@@ -64,6 +64,8 @@ class Explanation:
     """The row of `frames` of the tick of the question; where that was not measured, of the grid tick before it."""
     sync: str | None = None
     """What was found of lips and sound over all of the video, in words; None where they were not compared."""
+    generated_tags: tuple[str, ...] | None = None
+    """What the file says of how it was made, as in `videos`; None where that was not read."""
     measured_s: tuple[tuple[float, float], ...] | None = None
     """Ranges of the video of which every tick was measured, seconds; None where all of it was."""
 
@@ -77,6 +79,8 @@ class Explanation:
             paragraphs[0] += shown(f", the same content as {self.duplicate_of}, whose answer this is")
         if self.error is not None:
             paragraphs.append(shown(f"The video was not curated: {self.error}"))
+        if self.generated_tags:
+            paragraphs.append(f"The file says of how it was made: {', '.join(self.generated_tags)}.")
         if self.sync is not None:
             paragraphs.append(f"Lips and sound: {self.sync}.")
         paragraphs += [
@@ -128,6 +132,7 @@ def _explained(dataset: Path, video: str, time_s: float | None, counted: Counted
         ),
         evidence=_evidence(dataset, row["video_id"], _tick(time_s)) if time_s is not None and spans else {},
         sync=None if row["sync_z"] is None else pooled_text(*(row[name] for name in _POOLED)),
+        generated_tags=None if row["generated_tags"] is None else tuple(row["generated_tags"]),
         measured_s=_measured_s(dataset, row["video_id"]),
     )
 
@@ -141,7 +146,8 @@ def find_video(dataset: Path, video: str) -> _Row:
     Raises:
         DatasetError: no video or several match.
     """
-    columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of", "duration_s", *_POOLED]
+    columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of", "duration_s"]
+    columns += ["generated_tags", *_POOLED]
     rows: list[_Row] = read_table(dataset, "videos", columns).to_pylist()
     as_path = {video, text_of_path(Path(video)), text_of_path(Path(video).absolute())}
     found = [row for row in rows if row["path"] in as_path]

@@ -84,6 +84,14 @@ CLIPS = Table(
         optional("speech_ratio", F32, "0 to 1", "share of ticks with speech; null without an audio stream"),
         *_TRANSCRIPT,
         optional(
+            "instruction",
+            TEXT,
+            "",
+            "what the person was asked to do, such as `please smile`; null before `gaia-curate instructions`, and "
+            "where no instruction covers enough of the clip",
+            later=True,
+        ),
+        optional(
             "sync",
             TEXT,
             "",

@@ -47,6 +47,15 @@ VIDEOS = Table(
             "rotation that the file asks for, after a flip if it asks for one; both already applied to width, height "
             "and pixels",
         ),
+        optional(
+            "generated_tags",
+            pa.list_(TEXT),
+            "",
+            "what the file says of how it was made, words of manifests.vocabulary.GENERATED_TAGS, of which all but "
+            "content_credentials say that it was generated; empty where it says nothing, null where that was not read",
+            "[G]",
+            later=True,
+        ),
         required("status", TEXT, "", "ok, failed, quarantined or excluded"),
         optional("error_code", TEXT, "", "why it is not ok, a word of manifests.vocabulary.ERROR_CODES"),
         optional("error_detail", TEXT, "", "the same in a sentence"),

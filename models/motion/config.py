@@ -98,9 +98,11 @@ class MotionDiffusionConfig(Section):
     latent_shape: tuple[int, int, int] = (3, 16, 16)
     """Channels, height and width of a latent; those of the VAE are taken."""
     landmark_scheme: str | None = None
-    """Scheme of `manifests.landmarks` whose points a landmark model predicts; null for the other targets."""
-    edit: bool = False
-    """Whether known coordinates and a bit for each are inputs, so that editing is exact (section 5.4, appendix D.2)."""
+    """Scheme of `manifests.landmarks` whose points a landmark model predicts; null: the trainer takes that of the
+    dataset. Null for the other targets."""
+    edit: bool | None = None
+    """Whether known coordinates and a bit for each are inputs, so that editing is exact (section 5.4, appendix D.2);
+    null: the trainer sets it where the target is `landmarks`."""
     condition: Literal["speech", "text"] = "speech"
     """Input that drives the motion. `text`: states of CLIP's text encoder in place of speech and pose (appendix
     E.1)."""
@@ -116,11 +118,13 @@ class MotionDiffusionConfig(Section):
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)
-        if (self.target == "landmarks") != (self.landmark_scheme is not None):
-            raise ValueError(
-                f"target is {self.target!r} and landmark_scheme {self.landmark_scheme!r}; give a scheme, such as "
-                "'mediapipe478', with target 'landmarks' and with no other"
-            )
+        if self.landmark_scheme is not None:
+            landmark_scheme(self.landmark_scheme)
+            if self.target != "landmarks":
+                raise ValueError(
+                    f"target is {self.target!r} and landmark_scheme {self.landmark_scheme!r}; give a scheme, such as "
+                    "'mediapipe478', with target 'landmarks' and with no other"
+                )
         if self.condition == "text" and (self.pose.enabled or self.cond.speech != "add"):
             raise ValueError(
                 f"condition is 'text' with pose.enabled {self.pose.enabled} and cond.speech {self.cond.speech!r}; a "
@@ -129,15 +133,21 @@ class MotionDiffusionConfig(Section):
 
     @property
     def tokens(self) -> int:
-        """K: positions of a latent, or landmarks."""
-        if self.landmark_scheme is not None:
-            return landmark_scheme(self.landmark_scheme).n_points
-        return prod(self.latent_shape[1:])
+        """K: positions of a latent, or landmarks.
+
+        Raises:
+            ValueError: the target is landmarks, of a scheme that is not known yet.
+        """
+        if self.target != "landmarks":
+            return prod(self.latent_shape[1:])
+        if self.landmark_scheme is None:
+            raise ValueError("landmark_scheme is None with target 'landmarks'; give a scheme, such as 'mediapipe478'")
+        return landmark_scheme(self.landmark_scheme).n_points
 
     @property
     def token_channels(self) -> int:
         """Numbers per token: channels of a latent, or x and y."""
-        return self.latent_shape[0] if self.landmark_scheme is None else COORDINATES
+        return COORDINATES if self.target == "landmarks" else self.latent_shape[0]
 
     @property
     def target_dims(self) -> int:

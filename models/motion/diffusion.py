@@ -15,6 +15,7 @@ from models.motion.attention import offsets_embedding, sinusoid
 from models.motion.blocks import MotionConformerBlock, MotionTransformerBlock
 from models.motion.conditions import BlockConditions
 from models.motion.config import MotionDiffusionConfig
+from models.motion.face_landmarks import LandmarkStandard
 from models.motion.inputs import Conditions, Dropped, MotionInputs, MotionPrediction
 from models.motion.pose_predictor import POSE_ANGLES, PosePredictor
 from models.motion.speech_encoder import SpeechEncoder
@@ -30,7 +31,8 @@ class MotionDiffusion(nn.Module):
 
     A sampler calls `encode` once, `drop` for the passes of guidance, and `denoise` at every step; a trainer calls
     the module. Targets and references are standardised (mean 0, standard deviation 1); poses are in degrees and
-    standardised here, with the statistics given to `set_pose_statistics`.
+    standardised here, with the statistics given to `set_pose_statistics`. Where the targets are landmarks, `landmarks`
+    standardises them.
     """
 
     pose_mean_deg_P: Tensor
@@ -64,6 +66,7 @@ class MotionDiffusion(nn.Module):
             self.pose_predictor = PosePredictor(width, config.pose.width, config.dropout)
             self.register_buffer("pose_mean_deg_P", torch.zeros(POSE_ANGLES))
             self.register_buffer("pose_std_deg_P", torch.ones(POSE_ANGLES))
+        self.landmarks = LandmarkStandard(config.tokens) if config.target == "landmarks" else None
         if config.cond.speech == "cross" and config.cond.ref == "cross":
             # keys of one list: which are speech and which reference
             self.token_kind_2C = nn.Parameter(0.02 * torch.randn(2, width))

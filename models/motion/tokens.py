@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.motion.attention import sinusoid
+from models.text_encoder import STATE_WIDTH
 
 __all__ = ["ReferenceTokens", "TextTokens", "TimeEmbedding"]
 
-TEXT_HIDDEN = 1024
-"""From public code of the authors' line, like the four layers."""
-
-TEXT_HIDDEN = 512
+REFERENCE_HIDDEN = 512
+"""Ours."""
 
 
 class ReferenceTokens(nn.Module):
@@ -36,8 +35,8 @@ class ReferenceTokens(nn.Module):
         """
         super().__init__()
         self.tokens, self.channels_first = tokens, channels_first
-        self.widen = nn.Linear(channels, TEXT_HIDDEN)
-        self.narrow = nn.Linear(TEXT_HIDDEN, width)
+        self.widen = nn.Linear(channels, REFERENCE_HIDDEN)
+        self.narrow = nn.Linear(REFERENCE_HIDDEN, width)
         self.position_KC = nn.Parameter(0.02 * torch.randn(tokens, width))
 
     def forward(self, reference_BD: Tensor) -> Tensor:
@@ -51,7 +50,8 @@ class ReferenceTokens(nn.Module):
         return embedded_BKC
 
 
-STATE_WIDTH = 768
+TEXT_HIDDEN = 1024
+"""From public code of the authors' line, like the four layers."""
 
 
 class TextTokens(nn.Module):

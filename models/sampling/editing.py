@@ -19,9 +19,10 @@ from torch import Tensor
 from models.sampling.samplers import SamplerConfig, SeededNoise, X0Predictor, predict_at, sample, time_grid
 from models.sampling.sde import VpSde
 
-__all__ = ["EDITS", "EditConfig", "Known", "sample_edited"]
+__all__ = ["EDITS", "EditConfig", "EditMethod", "Known", "sample_edited"]
 
 EditMethod = Literal["mask_cond", "repaint", "guided", "replace"]
+"""See `EditConfig.method`."""
 
 
 class Known(NamedTuple):

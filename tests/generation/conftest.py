@@ -33,12 +33,16 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def made_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Make a run folder: `made_run(motion=False)` one of the VAE alone, `pose=False` without head poses,
-    `speech_encoder=` another encoder's."""
+    `text=True` one that text drives, `speech_encoder=` another encoder's, `landmarks=True` of landmarks, `edit=False`
+    with none of them given."""
 
     def make(
         *,
         motion: bool = True,
         pose: bool = True,
+        text: bool = False,
+        landmarks: bool = False,
+        edit: bool = True,
         speech_encoder: str = "whisper-tiny.en",
         settings: CurationSettings | None = None,
     ) -> Path:
@@ -51,10 +55,21 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         save_weights(run / "vae.safetensors" if motion else export, vae, VAE, of_vae)
         if motion:
             config = replace(MOTION_DIFFUSION_SIZES["tiny"], speech_dim=384, latent_shape=VAE.motion_shape)
-            config = replace(config, pose=replace(config.pose, enabled=pose))
+            config = replace(config, pose=replace(config.pose, enabled=pose and not text))
+            if text:
+                config = replace(config, condition="text")
+            if landmarks:
+                config = replace(config, target="landmarks", landmark_scheme=SCHEME, edit=edit)
             network = MotionDiffusion(config)
+            if network.landmarks is not None:
+                middle_D = torch.full((network.config.target_dims,), 0.5)
+                network.landmarks.set(middle_D, torch.full_like(middle_D, 0.1))
             torch.nn.init.normal_(network.output.weight, std=0.1)  # zeros before training: no seed would show
-            save_weights(export, network, config, WeightFacts(landmark_scheme=SCHEME, speech_encoder=speech_encoder))
+            for block in network.blocks if text else ():
+                torch.nn.init.normal_(block.attended.text.output.weight, std=0.1)  # nor would a text
+            save_weights(
+                export, network, network.config, WeightFacts(landmark_scheme=SCHEME, speech_encoder=speech_encoder)
+            )
         (run / "latest").write_text("step_00000007\n")
         config = (settings or CurationSettings()).model_dump(mode="json")
         (run / "dataset.json").write_text(json.dumps({"schema_version": 1, "config": config}))

@@ -39,6 +39,24 @@ def test_contours_are_those_of_mediapipe() -> None:
     assert edges(scheme.outer_lips) | edges(scheme.inner_lips) == lips
 
 
+@pytest.mark.parametrize("name", ["ibug68", "mediapipe478"])
+def test_lips_and_jaw_move_with_the_mouth_and_eyes_and_nose_do_not(name: str) -> None:
+    scheme = landmark_scheme(name)
+    moving = set(scheme.mouth_and_jaw)
+    assert list(scheme.mouth_and_jaw) == sorted(moving)
+    assert {*scheme.outer_lips, *scheme.inner_lips, *scheme.jaw} <= moving
+    nose_tip = scheme.key_point_indices[KEY_POINT_NAMES.index("nose_tip")]
+    assert not moving & {nose_tip, *scheme.right_eye, *scheme.left_eye}
+
+
+def test_the_points_of_mediapipe_that_move_with_the_mouth_lie_below_the_nose() -> None:
+    # the chin and the point between nose and lip do; the wings of the nose and the irises do not
+    moving = set(landmark_scheme("mediapipe478").mouth_and_jaw)
+    assert {152, 199, 164, 0, 17} <= moving
+    assert not moving & {2, 98, 327, *range(468, 478)}
+    assert len(moving) == 172
+
+
 def test_key_points_keep_leading_axes_and_the_order_of_the_names() -> None:
     landmarks = np.arange(2 * 3 * 68 * 2, dtype=np.float32).reshape(2, 3, 68, 2)
     nine = key_points(landmarks, landmark_scheme("ibug68"))

@@ -39,12 +39,16 @@ NAMES = {
     },
     "training": {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
+        *("TextsResult", "encode_texts"),
         *("read_experiment", "train_diffusion", "train_experiment", "train_vae"),
         *("ExperimentRow", "ExperimentTable", "train_and_evaluate"),
         *("RatingTable", "WrittenSheet", "rating_table", "write_rating_sheet"),
         *("EvaluationTable", "RunEvaluation", "evaluate_outputs", "evaluate_run"),
     },
-    "generation": {"GeneratedVideo", "GenerationError", "GenerationResult", "PoseAgreement", "talking_video"},
+    "generation": {
+        *("BatchResult", "EditAgreement", "GeneratedVideo", "GenerationError", "GenerationResult", "JobListError"),
+        *("PoseAgreement", "talking_video", "talking_videos"),
+    },
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""
 

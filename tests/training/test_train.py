@@ -10,7 +10,6 @@ from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, read_facts, save_weights
 from training import encode_latents, read_experiment, train_diffusion, train_experiment, train_vae
 from training.data.held_out_sources import HeldOutError
-from training.experiments.experiment import ExperimentError
 from training.latents.files import LatentsError
 from training.vae.config import vae_config
 
@@ -158,17 +157,3 @@ def test_an_experiment_needs_the_latents_of_its_vae(
     bare = make_clips(tmp_path / "bare", {"video": "a", "n_frames": 80})
     with pytest.raises(LatentsError, match="gaia-train latents"):
         train_experiment("table6_without_diffusion", bare, tmp_path / "run", vae=vae_run, device="cpu")
-
-
-@pytest.mark.parametrize(
-    ("name", "ability"),
-    [
-        ("section5_text", "follow text in place of speech"),
-        ("section5_landmark_editing", "be given known coordinates"),
-        ("table6_landmark_prediction", "predict coordinates of landmarks"),
-    ],
-)
-def test_what_training_cannot_do_yet_is_refused(name: str, ability: str, dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match=f"experiment {name} .*cannot be trained yet.*{ability}"):
-        train_experiment(name, dataset, tmp_path / "run", vae=tmp_path)
-    assert not (tmp_path / "run").exists()

@@ -40,6 +40,7 @@ __all__ = [
     "rating_sheet",
     "rating_table",
     "settings",
+    "texts",
     "vae",
 ]
 
@@ -105,6 +106,26 @@ def latents(
         typer.echo(str(result))
         if result.damaged:
             raise typer.Exit(EXIT_PROBLEMS)
+
+
+@app.command()
+def texts(
+    dataset: DatasetArgument,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER", help="CLIP's text encoder: its folder, or its name among your models.", show_default=False
+        ),
+    ],
+    *,
+    device: DeviceOption = None,
+    wait: WaitOption = False,
+) -> None:
+    """Encode the instructions of a dataset's clips, for a motion model that text drives."""
+    with exit_codes():
+        from training import encode_texts
+
+        typer.echo(str(encode_texts(dataset, encoder, device=device, wait=wait)))
 
 
 @app.command()

@@ -10,7 +10,7 @@ __all__ = ["experiments", "params"]
 
 
 def experiments() -> None:
-    """List the rows of the paper's tables, how their networks and data differ, and which can be trained."""
+    """List the rows of the paper's tables, how their networks and data differ, and what is trained."""
     from training.experiments.experiment import as_text
 
     typer.echo(as_text())

@@ -63,6 +63,7 @@ COLUMNS: Mapping[str, Column] = {
         Column(key="akd68", heading="AKD-68", better="lower", decimals=3, part="points68"),
         Column(key="lmd", heading="LMD", better="lower", decimals=3, part="landmarks"),
         Column(key="lmd68", heading="LMD-68", better="lower", decimals=3, part="points68"),
+        Column(key="mouth", heading="mouth r", better="higher", decimals=3, part="landmarks"),
         Column(key="csim_dlib", heading="CSIM (dlib)", better="higher", decimals=3, part="dlib"),
         Column(key="csim_arcface", heading="CSIM (ArcFace)", better="higher", decimals=3, part="arcface"),
         Column(key="diversity", heading="diversity", better="as the truth", decimals=2, part="pose"),
@@ -77,13 +78,14 @@ _IDENTITY = ("csim_dlib", "csim_arcface")
 TABLES: Mapping[TableName, TableColumns] = {
     "reconstruction": TableColumns(
         paper=("fid", "lpips", "psnr", "akd", "msi"),
-        further=("ssim", "akd68", "lmd", "lmd68", *_IDENTITY, *_SYNC, "diversity"),
+        further=("ssim", "akd68", "lmd", "lmd68", "mouth", *_IDENTITY, *_SYNC, "diversity"),
     ),
     "reenactment": TableColumns(
-        paper=("fid", "akd", "msi"), further=("akd68", "lmd", "lmd68", *_IDENTITY, *_SYNC, "diversity")
+        paper=("fid", "akd", "msi"), further=("akd68", "lmd", "lmd68", "mouth", *_IDENTITY, *_SYNC, "diversity")
     ),
     "speech": TableColumns(
-        paper=("sync_d", "msi", "fid"), further=("sync_c", "sync_offset", "lmd", "lmd68", *_IDENTITY, "diversity")
+        paper=("sync_d", "msi", "fid"),
+        further=("sync_c", "sync_offset", "lmd", "lmd68", "mouth", *_IDENTITY, "diversity"),
     ),
 }
 """Columns of each table. Frames of speech-driven videos need not be those of the truth, nor those of another person's

@@ -17,6 +17,7 @@ from training.evaluation.landmark_distance import average_keypoint_distance
 from training.evaluation.lip_distance import lip_landmark_distance
 from training.evaluation.motion_diversity import motion_spread
 from training.evaluation.motion_stability import motion_stability
+from training.evaluation.mouth_correlation import mouth_correlation
 
 __all__ = ["VideoFigures", "figures_of_result", "figures_of_truth"]
 
@@ -85,6 +86,8 @@ def figures_of_result(
             numbering = landmark_scheme(points)
             found.add(f"akd{suffix}", average_keypoint_distance(*pair, numbering, width_px=width_px))
             found.add(f"lmd{suffix}", lip_landmark_distance(*pair, numbering, width_px=width_px))
+            if part == "landmarks":
+                found.add("mouth", mouth_correlation(*pair, numbering))
     for part in ("dlib", "arcface"):
         if part in features.faces:
             wanted = truth.faces[part][:n_frames] if reference is None else reference[part]

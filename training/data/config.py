@@ -34,6 +34,8 @@ class DataConfig(Section):
     `speaker_id`, else the video. null: all. Ours."""
     near_duplicates: Literal["all", "one"] = "all"
     """`one`: of videos that `gaia-curate duplicates` found to be copies, the one with most frames alone. Ours."""
+    with_instruction: bool = False
+    """Whether clips without an instruction are left out; a motion model that text drives sets it. Ours."""
     where: str | None = None
     """SQL condition over `clips`, such as `snr_db > 15 and sharpness_mean > 80`; may use `videos` and `frames`. null:
     none."""

@@ -59,7 +59,7 @@ class LearntData:
                 f"was {before.clip_px} px with {before.landmark_scheme!r}"
             )
         if now.latents_sha256 != before.latents_sha256:
-            changed["data.latents"] = "of other statistics or another VAE"
+            changed["data.latents"] = "of other statistics or another VAE, or has other instructions"
         return changed
 
     def _came_and_went(self, before: DataRecord, path: Path) -> str:

@@ -45,6 +45,7 @@ _COLUMNS = (
     "n_frames",
     "landmark_scheme",
     "speech_encoder",
+    "instruction",
     "media",
     "mp4_offset",
     "mp4_size",
@@ -238,6 +239,14 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
             raise SelectionError(
                 f"{dataset}: no clip is left by data.{setting} {list(allowed)}: the clips have {column} "
                 f"{', '.join(map(repr, sorted(found)))}; change data.{setting}"
+            )
+    if config.with_instruction:
+        n_before = len(rows)
+        rows = rows.filter(pc.is_valid(rows["instruction"]))
+        if not len(rows):
+            raise SelectionError(
+                f"{dataset}: none of {n_before} clips has an instruction, by which text drives motion; bring them in "
+                f"with `gaia-curate instructions {dataset} FILE.csv`"
             )
     if config.where is not None:
         n_before = len(rows)

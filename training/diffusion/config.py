@@ -13,7 +13,14 @@ from training.data.config import DataConfig
 from training.loop.config import TrainConfig
 from training.presets import PresetName, SizeName
 
-__all__ = ["DIFFUSION_TRAINING", "DiffusionConfig", "DiffusionLossConfig", "SequenceConfig", "diffusion_config"]
+__all__ = [
+    "DIFFUSION_TRAINING",
+    "DiffusionConfig",
+    "DiffusionLossConfig",
+    "SequenceConfig",
+    "TextConfig",
+    "diffusion_config",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,11 +61,21 @@ class SequenceConfig(Section):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TextConfig(Section):
+    """Instructions, for a model that text drives (`model.condition=text`)."""
+
+    encoder: str | None = None
+    """Folder or name of the text encoder that `gaia-train texts` was given. null: the one whose states the dataset has.
+    Ours."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DiffusionConfig(Section):
     """Everything that decides what a run of the motion diffusion model learns."""
 
     model: MotionDiffusionConfig
     """Size of the network. `speech_dim` and `latent_shape` are those of the dataset and the VAE, whatever stands here.
+    With target `landmarks`, so is `landmark_scheme` where it is null, and `edit` is true where it is null.
     """
     train: TrainConfig
     """Training loop."""
@@ -68,6 +85,8 @@ class DiffusionConfig(Section):
     """Noise schedule."""
     data: DataConfig = field(default_factory=lambda: DataConfig(tiers=("diffusion",)))
     """Selection of clips, of tier `diffusion` alone."""
+    text: TextConfig = field(default_factory=TextConfig)
+    """Instructions in place of speech."""
     sequences: SequenceConfig = field(default_factory=SequenceConfig)
     """Length of the sequences."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-4
@@ -82,11 +101,19 @@ class DiffusionConfig(Section):
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)
-        if self.model.target == "landmarks" or self.model.condition == "text" or self.model.edit:
+        if self.model.condition == "text" and not 0.0 < self.loss.speech_dropout < 1.0:
             raise ValueError(
-                f"model.target is {self.model.target!r}, model.condition {self.model.condition!r} and model.edit "
-                f"{self.model.edit}; latents are learned from speech: leave 'motion_latent' or give 'frame_latent', "
-                "leave 'speech', and no edit"
+                f"loss.speech_dropout is {self.loss.speech_dropout:g}; text is followed by guidance, for which it is "
+                "missing from some sequences: give a share such as 0.1"
+            )
+        if self.model.condition == "text" and self.model.target == "landmarks":
+            raise ValueError(
+                "model.condition is 'text' with model.target 'landmarks'; text drives latents: leave model.target"
+            )
+        if self.model.edit and self.model.target != "landmarks":
+            raise ValueError(
+                f"model.edit is true with model.target {self.model.target!r}; latents have no points that could be "
+                "given: set model.target=landmarks, or leave model.edit"
             )
         if self.data.tiers != ("diffusion",):
             raise ValueError(f"data.tiers is {self.data.tiers}; clips of tier 'diffusion' alone have speech features")

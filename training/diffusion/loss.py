@@ -13,9 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from manifests.landmarks import landmark_scheme
-from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
+from models.motion.face_landmarks import outside_mouth_and_jaw
 from models.motion.inputs import Dropped, MotionInputs, MotionPrediction
 from models.sampling.sde import VpSde
 from training.diffusion.config import DiffusionLossConfig
@@ -78,7 +77,7 @@ def diffusion_loss(
         sde: the process.
     """
     if model.config.edit:
-        known_D = _outside_mouth_and_jaw(model.config).to(target_BTD.device)
+        known_D = outside_mouth_and_jaw(model.config).to(target_BTD.device)
         known_mask_BTD = (draws.edited_B[:, None, None] & known_D).expand_as(target_BTD)
         inputs = inputs._replace(known_BTD=target_BTD, known_mask_BTD=known_mask_BTD)
     noisy_BTD = sde.diffuse(target_BTD, draws.time_B, draws.noise_BTD)
@@ -99,11 +98,3 @@ def _squared(predicted_BTX: Tensor, true_BTX: Tensor, mask_BT: Tensor) -> tuple[
     """Return the sum of squared errors of all values outside padding, in float32 or finer, and their number."""
     difference_BTX = torch.where(mask_BT[..., None], predicted_BTX.to(true_BTX.dtype) - true_BTX, 0.0)
     return difference_BTX.square().sum(), mask_BT.sum() * true_BTX.shape[-1]
-
-
-def _outside_mouth_and_jaw(config: MotionDiffusionConfig) -> Tensor:
-    """Return (D,) True for the coordinates that stay those of the reference when mouth and jaw are driven by speech."""
-    scheme = landmark_scheme(str(config.landmark_scheme))
-    known_K = torch.ones(scheme.n_points, dtype=torch.bool)
-    known_K[[*scheme.outer_lips, *scheme.inner_lips, *scheme.jaw]] = False
-    return known_K.repeat_interleave(config.token_channels)

@@ -1,8 +1,9 @@
 """Preview images of the motion diffusion model: a clip with its true motion and with generated motions.
 
-Shapes: T frames, D numbers of a latent, C channels, H rows, W columns.
+Shapes: T frames, D numbers of the target, C channels, H rows, W columns.
 """
 
+import copy
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,11 +12,13 @@ from torch import Tensor
 
 from foundation.array_types import RgbImage
 from models.motion.diffusion import MotionDiffusion
-from models.motion.inputs import MotionInputs
+from models.motion.face_landmarks import LandmarkStandard
 from models.pixels import to_float, to_uint8
+from models.sampling.guidance import GUIDANCE
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.sampling.sde import VpSde
+from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.vae import Vae
 from training.data.clips import ClipError, ClipReader, DamagedDataError
 from training.data.selection import ClipIndex
@@ -34,17 +37,36 @@ _SEED = 0
 
 
 class MotionPreviews:
-    """Previews of the first clip of a selection, with its own and the last clip's speech; no damaged ones."""
+    """Previews of the first clip of a selection, with its own and the last clip's speech or text; no damaged ones."""
 
-    def __init__(self, index: ClipIndex, sequences: MotionSequences, vae: Vae, sde: VpSde) -> None:
+    def __init__(
+        self,
+        index: ClipIndex,
+        sequences: MotionSequences,
+        vae: Vae,
+        sde: VpSde,
+        landmarks: LandmarkStandard | None = None,
+    ) -> None:
+        """Prepare the previews.
+
+        Args:
+            index: the clips.
+            sequences: of the same clips.
+            vae: decodes motion.
+            sde: the process.
+            landmarks: how landmarks are standardised, where these are the target.
+        """
         self._reader = ClipReader(index)
+        self._landmarks = copy.deepcopy(landmarks)
+        image = LandmarkImageConfig(scheme=index.landmark_scheme, image_px=vae.config.image_px)
+        self._renderer = None if landmarks is None else LandmarkRenderer(image)
         self._sequences, self._vae, self._sde = sequences, vae, sde
         self._n_frames = index.n_frames
         self._clips: tuple[int, int] | None = None
 
     @torch.inference_mode()
     def sheet(self, network: MotionDiffusion) -> RgbImage:
-        """Return three rows of frames: true motion, motion from the clip's speech, motion from another clip's speech.
+        """Return three rows of frames: true motion, motion from the clip's speech or text, motion from another clip's.
 
         The VAE decodes all of them with the appearance of the clip's first frame, which is the reference too.
 
@@ -62,13 +84,9 @@ class MotionPreviews:
         n_frames = min(_MOST_FRAMES, *(int(self._n_frames[clip]) for clip in clips))
         own, other = (self._sequences.sequence(Excerpt(clip, 0, n_frames, 0)) for clip in clips)
         rows = [own.target_TD.to(device)]
-        sampling = MotionSampling(sde=self._sde)
-        for speech_TF in (own.speech_TF, other.speech_TF):
-            inputs = MotionInputs(
-                mask_BT=torch.ones(1, n_frames, dtype=torch.bool, device=device),
-                reference_BD=own.reference_D[None].to(device),
-                speech_BTF=speech_TF[None].to(device),
-            )
+        sampling = MotionSampling(sde=self._sde, guidance=GUIDANCE[network.config.condition])
+        for driven in (own, own.driven_by(other)):
+            inputs = driven.inputs(device)
             rows.append(sample_motion(network, inputs, SeededNoise([_SEED], device), sampling)[0])
         columns = np.linspace(0, n_frames - 1, _COLUMNS).round().astype(int).tolist()
         appearance_CHW = self._appearance(clips[0], device)
@@ -93,11 +111,20 @@ class MotionPreviews:
         return self._vae.encode_appearance(image_BCHW).mean_BCHW[0]
 
     def _row(self, motion_TD: Tensor, appearance_CHW: Tensor) -> RgbImage:
-        """Return the decoded images of (T, D) standardised latents, side by side."""
-        shape = self._sequences.facts.latent_shape
-        latents_BCHW = self._vae.latent_statistics.restore(motion_TD.reshape(-1, *shape))
+        """Return the decoded images of (T, D) standardised latents or landmarks, side by side."""
+        latents_BCHW = self._latents(motion_TD)
         if self._vae.config.disentangled:
             image_BCHW = self._vae.decode(appearance_CHW.expand(len(latents_BCHW), -1, -1, -1), latents_BCHW)
         else:
             image_BCHW = self._vae.decode(latents_BCHW, None)
         return np.concatenate(to_uint8(image_BCHW), axis=1)
+
+    def _latents(self, motion_TD: Tensor) -> Tensor:
+        """Return (T, C, H, W) latents, of landmarks as E_M encodes them."""
+        if self._renderer is None or self._landmarks is None:
+            shape = self._sequences.facts.latent_shape
+            return self._vae.latent_statistics.restore(motion_TD.reshape(-1, *shape))
+        standard, renderer = self._landmarks.to(motion_TD.device), self._renderer.to(motion_TD.device)
+        points_TK2 = standard.restore(motion_TD, self._vae.config.image_px)
+        valid_TK = torch.ones(points_TK2.shape[:2], dtype=torch.bool, device=motion_TD.device)
+        return self._vae.encode_motion(renderer(points_TK2, valid_TK)).mean_BCHW

@@ -1,8 +1,8 @@
 """Report of a finished diffusion run: correlation of generated with true motion, for right and wrong speech.
 
-Motion is generated from a clip's own speech and from another clip's. A network that ignored the speech would do equally
-well with both. The mean of a clip, which the reference frame reveals, is subtracted before correlating: the shape of
-a face and its average pose need no speech.
+Motion is generated from a clip's own speech and from another clip's, or from their instructions. A network that ignored
+the speech would do equally well with both. The mean of a clip, which the reference frame reveals, is subtracted before
+correlating: the shape of a face and its average pose need no speech.
 
 Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
 """
@@ -21,8 +21,8 @@ from foundation.text import count_text
 from manifests.vocabulary import Split
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
-from models.motion.inputs import MotionInputs
 from models.run_folder import RunFolder
+from models.sampling.guidance import GUIDANCE
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.weights import load_weights
@@ -40,7 +40,7 @@ class Correlation(NamedTuple):
     own: float
     """With the clip's own speech."""
     shuffled: float
-    """With the speech of the next clip, repeated or cut to its length, and the same noise."""
+    """With the speech of the next clip, repeated or cut to its length, or with another text, and the same noise."""
 
     @property
     def drop(self) -> float:
@@ -79,11 +79,11 @@ class MotionCheck:
 def check_motion(
     network: MotionDiffusion, clips: Sequence[MotionSequence], sampling: MotionSampling, *, seed: int
 ) -> MotionCheck:
-    """Generate the motion of each clip from two speeches and compare.
+    """Generate the motion of each clip from two speeches or texts and compare.
 
     Args:
         network: in evaluation mode.
-        clips: at least two, each with speech; on the CPU.
+        clips: at least two, each with speech or text; on the CPU.
         sampling: solver and guidance.
         seed: of the noise; clip k has `seed` + k.
 
@@ -101,14 +101,12 @@ def check_motion(
     true: list[Tensor] = []
     poses: list[tuple[Tensor | None, Tensor]] = []
     for number, clip in enumerate(clips):
-        n_frames = len(clip.target_TD)
-        other_TF = clips[(number + 1) % len(clips)].speech_TF
-        for speech_TF, made in ((clip.speech_TF, own), (_of_length(other_TF, n_frames), shuffled)):
-            inputs = _inputs(clip, speech_TF, device)
+        for driven, made in ((clip, own), (clip.driven_by(_other(clips, number)), shuffled)):
+            inputs = driven.inputs(device)
             made.append(sample_motion(network, inputs, SeededNoise([seed + number], device), sampling)[0].cpu())
         true.append(clip.target_TD)
         if network.config.pose.enabled:
-            predicted_BTP = network.encode(_inputs(clip, clip.speech_TF, device)).predicted_pose_BTP
+            predicted_BTP = network.encode(clip.inputs(device)).predicted_pose_BTP
             poses.append((predicted_BTP, network.standardised_pose(clip.pose_deg_TP[None].to(device))))
     return MotionCheck(
         motion=Correlation(_correlation(own, true, centred=True), _correlation(shuffled, true, centred=True)),
@@ -119,17 +117,13 @@ def check_motion(
     )
 
 
-def _inputs(clip: MotionSequence, speech_TF: Tensor, device: torch.device) -> MotionInputs:
-    return MotionInputs(
-        mask_BT=torch.ones(1, len(speech_TF), dtype=torch.bool, device=device),
-        reference_BD=clip.reference_D[None].to(device),
-        speech_BTF=speech_TF[None].to(device),
-    )
-
-
-def _of_length(speech_TF: Tensor, n_frames: int) -> Tensor:
-    """Return `n_frames` rows of speech, repeated or cut."""
-    return speech_TF[torch.arange(n_frames) % len(speech_TF)]
+def _other(clips: Sequence[MotionSequence], number: int) -> MotionSequence:
+    """Return the next clip, of another text where text drives the motion and there is one."""
+    following = [clips[(number + step) % len(clips)] for step in range(1, len(clips))]
+    own = clips[number].text
+    if own is None:
+        return following[0]
+    return next((clip for clip in following if clip.text is not None and not clip.text.same_as(own)), following[0])
 
 
 def _correlation(made: Sequence[Tensor], true: Sequence[Tensor], *, centred: bool) -> float:
@@ -159,12 +153,13 @@ def motion_report(task: DiffusionTask, run: RunFolder, device: torch.device) -> 
     """
     weights = run.weights()
     network = load_weights(weights, MotionDiffusion, MotionDiffusionConfig, task.export().facts).to(device)
+    sampling = MotionSampling(sde=task.sde, guidance=GUIDANCE[network.config.condition])
     checks: dict[Split, MotionCheck] = {}
     splits: tuple[Split, ...] = ("train", "val")
     for split in splits:
         clips = _clips(task, split)
         if len(clips) > 1:
-            checks[split] = check_motion(network, clips, MotionSampling(sde=task.sde), seed=_SEED)
+            checks[split] = check_motion(network, clips, sampling, seed=_SEED)
     measured: dict[str, object] = {"checkpoint": weights.parent.parent.name}
     for split, check in checks.items():
         measured[split] = {"clips": check.n_clips, **check.metrics()}
@@ -179,7 +174,7 @@ def report_lines(checks: dict[Split, MotionCheck]) -> list[str]:
         own, shuffled = check.motion
         lines.append(
             f"{split}, {count_text(check.n_clips, 'clip')}: motion correlates {own:.3f} with the true one, "
-            f"{shuffled:.3f} with the speech of another clip"
+            f"{shuffled:.3f} driven by another clip"
         )
         if check.pose_mse is not None and check.mean_pose_mse is not None:
             off = f"head pose is off by {check.pose_mse:.3f} variances, the mean pose by {check.mean_pose_mse:.3f}"
@@ -192,7 +187,14 @@ def _clips(task: DiffusionTask, split: Split) -> list[MotionSequence]:
     sequences = task.source.sequences
     try:
         index = select_clips(sequences.index.dataset, replace(task.config.data, splits=(split,)))
-        of_split = MotionSequences(index, task.latents, sequences.config, seed=task.config.train.seed)
+        of_split = MotionSequences(
+            index,
+            task.latents,
+            sequences.config,
+            seed=task.config.train.seed,
+            landmarks=task.landmarks,
+            states=sequences.states,
+        )
     except SelectionError:
         return []  # no clips of this split, or none long enough
     clips = []

@@ -72,6 +72,7 @@ def _collated(sequences: Sequence[MotionSequence], draws: Sequence[DiffusionDraw
             dropped=Dropped(
                 speech_B=_joined([one.dropped.speech_B for one in draws]),
                 reference_B=_joined([one.dropped.reference_B for one in draws]),
+                text_B=_joined([one.dropped.text_B for one in draws]),
             ),
             edited_B=torch.cat([one.edited_B for one in draws]),
         ),

@@ -1,15 +1,13 @@
-"""Sequences of the motion diffusion model: standardised latents of an excerpt of a clip, with speech and head pose.
+"""Sequences of the motion diffusion model: standardised latents, or landmarks, of an excerpt with speech and head pose.
 
 Appendix B.1 names only a work that it follows (pseudo-sentences of Du et al.): N frames, uniform over 125 to 250, from
 a start uniform over the clip, drawn for each sample. The reference frame is "randomly sampled" from the entire clip
 (GAIA section 4.3), not from the excerpt.
 
-Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 angles.
+Shapes: B sequences, T frames, D numbers of the target, F speech features, P = 3 angles.
 """
 
-import math
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -21,15 +19,17 @@ from torch.utils.data import Dataset
 
 from foundation.array_types import Float16Array, Int64Array
 from foundation.text import count_text
-from manifests.errors import DatasetError
+from models.motion.face_landmarks import LandmarkStandard
 from models.motion.inputs import MotionInputs
 from training.data.clips import ClipError, ClipReader, DamagedDataError
 from training.data.order import SampleKey
 from training.data.randomness import draw_below, draw_share
-from training.data.rows import RowPlace, RowReader
 from training.data.selection import ClipIndex, SelectionError
 from training.diffusion.config import SequenceConfig
-from training.latents.files import LATENTS, LatentsError, latent_places, read_facts
+from training.diffusion.targets import LandmarkTarget, LatentTarget, Target
+from training.diffusion.text_conditions import InstructionStates, InstructionTexts
+from training.latents.files import read_facts
+from training.latents.text_states import TextStates
 
 __all__ = ["Excerpt", "MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "collate_sequences"]
 
@@ -54,13 +54,29 @@ class MotionSequence(NamedTuple):
     """One sample."""
 
     target_TD: Tensor
-    """Standardised latents, each flattened from (channel, row, column)."""
+    """Standardised latents, each flattened from (channel, row, column), or coordinates of landmarks."""
     reference_D: Tensor
     speech_TF: Tensor
     pose_deg_TP: Tensor
     """Pitch, yaw, roll."""
+    text: InstructionStates | None = None
+    """What drives the motion in place of speech; None: speech does."""
     damaged: tuple[str, ...] = ()
     """Messages about damaged clips that this sample replaces."""
+
+    def driven_by(self, other: "MotionSequence") -> "MotionSequence":
+        """Return the same with the text of another sample, or its speech, repeated or cut to this one's length."""
+        places = torch.arange(len(self.target_TD)) % len(other.speech_TF)
+        return self._replace(speech_TF=other.speech_TF[places], text=other.text)
+
+    def inputs(self, device: torch.device) -> MotionInputs:
+        """Return what drives the motion, and the reference, as a batch of one; the pose is left to the network."""
+        mask_BT = torch.ones(1, len(self.speech_TF), dtype=torch.bool, device=device)
+        inputs = MotionInputs(mask_BT, self.reference_D[None].to(device))
+        if self.text is None:
+            return inputs._replace(speech_BTF=self.speech_TF[None].to(device))
+        states_LG, mask_L = self.text
+        return inputs._replace(text_BLG=states_LG[None].to(device), text_mask_BL=mask_L[None].to(device))
 
 
 class MotionSequenceBatch(NamedTuple):
@@ -68,14 +84,23 @@ class MotionSequenceBatch(NamedTuple):
 
     target_BTD: Tensor
     inputs: MotionInputs
-    """Mask, reference, speech and pose."""
+    """Mask, reference, speech, pose and text."""
     damaged: tuple[str, ...]
 
 
 class MotionSequences(Dataset[MotionSequence]):
     """Sequences by `SampleKey`. A clip counts as one item per `max_frames` frames, and at least once."""
 
-    def __init__(self, index: ClipIndex, latents: Path, config: SequenceConfig, *, seed: int) -> None:
+    def __init__(
+        self,
+        index: ClipIndex,
+        latents: Path,
+        config: SequenceConfig,
+        *,
+        seed: int,
+        landmarks: LandmarkStandard | None = None,
+        states: TextStates | None = None,
+    ) -> None:
         """Take the clips of `index` that are long enough.
 
         Args:
@@ -83,20 +108,27 @@ class MotionSequences(Dataset[MotionSequence]):
             latents: folder of `training.latents.files.latents_folder`.
             config: lengths.
             seed: of the run.
+            landmarks: how landmarks are standardised, where these are the target; None: latents are.
+            states: of the instructions of the clips, which drive the motion; None: speech does.
 
         Raises:
             LatentsError: the latents are not complete, or clips of the selection have none.
+            TextStatesError: an instruction has no states.
             SelectionError: no clip is long enough, or they do not share one speech encoder.
         """
         self.index = index
         self.config = config
         self.facts = read_facts(latents)
-        self.speech_encoder = index.speech_encoder
-        self._statistics = self.facts.statistics()
+        self.states = states
+        self.texts = None if states is None else InstructionTexts(index, states)
+        self.speech_encoder = index.speech_encoder if states is None else states.encoder
         self._seed = seed
         self._reader = ClipReader(index)
-        self._rows = RowReader()
-        self._places = _places(index, latents)
+        self._target: Target = (
+            LatentTarget(index, latents, self.facts, self._reader)
+            if landmarks is None
+            else LandmarkTarget(index, landmarks, self._reader)
+        )
         self._least = config.short_frames if config.allow_short else config.min_frames
         n_frames = index.n_frames
         long_enough = np.flatnonzero(n_frames >= self._least)
@@ -111,13 +143,20 @@ class MotionSequences(Dataset[MotionSequence]):
     def __len__(self) -> int:
         return len(self._clip_of_item)
 
+    @property
+    def target_dims(self) -> int:
+        """D: numbers of the target of a frame."""
+        return self._target.dims
+
     @cached_property
     def speech_dim(self) -> int:
-        """Numbers of the speech features of a frame, those of the first clip that can be read.
+        """Numbers of the speech features of a frame, those of the first clip that can be read; 0: text drives.
 
         Raises:
             DamagedDataError: none can be read.
         """
+        if self.texts is not None:
+            return 0
         reasons = []
         for clip in range(len(self.index)):
             try:
@@ -127,6 +166,10 @@ class MotionSequences(Dataset[MotionSequence]):
         raise DamagedDataError(
             f"no clip of {self.index.dataset} has speech features that can be read; the first: {reasons[0]}"
         )
+
+    def sha256(self) -> str:
+        """Return a digest of what is learned beside the clips: latents, statistics, texts."""
+        return self.facts.sha256() if self.texts is None else self.texts.sha256(self.facts.sha256())
 
     def excerpt_of(self, key: SampleKey, attempt: int = 0) -> Excerpt:
         """Return the excerpt of a sample, or of its substitute number `attempt` above 0."""
@@ -159,20 +202,15 @@ class MotionSequences(Dataset[MotionSequence]):
             ClipError: the clip is damaged.
         """
         frames = slice(excerpt.start, excerpt.start + excerpt.n_frames)
-        latents_ND = self._latents(excerpt.clip)
-        speech_NF = self._reader.array(excerpt.clip, "speech_features")
-        if speech_NF.shape[1] != self.speech_dim:
-            row = self.index.row(excerpt.clip)
-            raise ClipError(
-                f"{row.clip_id}: {row.file}: column speech_features has {speech_NF.shape[1]} numbers a frame, other "
-                f"clips have {self.speech_dim}"
-            )
+        rows_ND = self._target.rows(excerpt.clip, [*range(frames.start, frames.stop), excerpt.reference])
+        speech_NF = self._speech(excerpt.clip)
         pose_NP = self._reader.array(excerpt.clip, "pose_deg")
         return MotionSequence(
-            target_TD=self._standardised(latents_ND[frames]),
-            reference_D=self._standardised(latents_ND[excerpt.reference][None])[0],
+            target_TD=rows_ND[:-1],
+            reference_D=rows_ND[-1],
             speech_TF=torch.from_numpy(speech_NF[frames].astype(np.float32)),
             pose_deg_TP=torch.from_numpy(pose_NP[frames].astype(np.float32)),
+            text=None if self.texts is None else self.texts.of(excerpt.clip),
         )
 
     def __getitem__(self, key: SampleKey) -> MotionSequence:
@@ -192,39 +230,18 @@ class MotionSequences(Dataset[MotionSequence]):
             f"The first: {damaged[0]}"
         )
 
-    def _latents(self, clip: int) -> Float16Array:
-        """Return the (N, D) latents of a clip, not standardised."""
-        where = self.index.row(clip)
-        place = self._places[where.clip_id]
-        file, n_numbers = place.file, math.prod(self.facts.latent_shape)
-        try:
-            latents = self._rows.array(place, LATENTS.column("latents").field, (n_numbers,), where.n_frames)
-        except (ValueError, KeyError, OSError) as error:  # Arrow's errors are among them
-            with suppress(OSError, DatasetError):
-                self._reader.look_again(clip)  # `gaia-curate forget` removes files of latents with a person's clips
-            remedy = "" if file.exists() else "; encode them again with `gaia-train latents`, and resume"
-            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}{remedy}") from error
-        if latents is None or len(latents) != where.n_frames:
-            raise ClipError(f"{where.clip_id}: {file}: it has no latents, because it was damaged when it was encoded")
-        if latents.shape[1] != n_numbers:
-            raise ClipError(f"{where.clip_id}: {file}: its latents have another shape than latents.json says")
-        return latents.astype(np.float16, copy=False)
-
-    def _standardised(self, latents_ND: Float16Array) -> Tensor:
-        latents_NCHW = latents_ND.astype(np.float64).reshape(-1, *self.facts.latent_shape)
-        return self._statistics.standardise(torch.from_numpy(latents_NCHW)).flatten(1)
-
-
-def _places(index: ClipIndex, latents: Path) -> dict[str, RowPlace]:
-    """Return where the latents of each clip lie."""
-    places = latent_places(latents)
-    missing = [name for name in index.rows["clip_id"].to_pylist() if name not in places]
-    if missing:
-        raise LatentsError(
-            f"{latents} has no latents of {len(missing)} of {count_text(len(index), 'clip')}, such as {missing[0]}; "
-            f"run `gaia-train latents {index.dataset} --vae VAE_RUN` again, or use the data.where of that call"
-        )
-    return places
+    def _speech(self, clip: int) -> Float16Array:
+        """Return the (N, F) speech features of a clip; F is 0 where text drives the motion."""
+        if self.texts is not None:
+            return np.zeros((int(self.index.n_frames[clip]), 0), np.float16)
+        speech_NF: Float16Array = self._reader.array(clip, "speech_features")
+        if speech_NF.shape[1] != self.speech_dim:
+            row = self.index.row(clip)
+            raise ClipError(
+                f"{row.clip_id}: {row.file}: column speech_features has {speech_NF.shape[1]} numbers a frame, other "
+                f"clips have {self.speech_dim}"
+            )
+        return speech_NF
 
 
 def _too_short(index: ClipIndex, n_frames: Int64Array, config: SequenceConfig) -> str:
@@ -250,13 +267,16 @@ def collate_sequences(sequences: Sequence[MotionSequence], *, least_frames: int 
             sequence[: len(row)] = row
         return filled
 
+    texts = [sequence.text for sequence in sequences if sequence.text is not None]
     return MotionSequenceBatch(
         target_BTD=padded([sequence.target_TD for sequence in sequences]),
         inputs=MotionInputs(
             mask_BT=torch.arange(n_frames) < lengths[:, None],
             reference_BD=torch.stack([sequence.reference_D for sequence in sequences]),
-            speech_BTF=padded([sequence.speech_TF for sequence in sequences]),
+            speech_BTF=None if texts else padded([sequence.speech_TF for sequence in sequences]),
             pose_deg_BTP=padded([sequence.pose_deg_TP for sequence in sequences]),
+            text_BLG=torch.stack([text.states_LG for text in texts]) if texts else None,
+            text_mask_BL=torch.stack([text.mask_L for text in texts]) if texts else None,
         ),
         damaged=tuple(reason for sequence in sequences for reason in sequence.damaged),
     )

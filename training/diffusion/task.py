@@ -1,4 +1,4 @@
-"""Task of the loop for the motion diffusion model: S, A and P on latents of a trained VAE (GAIA section 4.3).
+"""Task of the loop for the motion diffusion model: S, A and P on latents of a VAE, or on landmarks (GAIA section 4.3).
 
 Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
 """
@@ -21,18 +21,21 @@ from models.motion.pose_predictor import POSE_ANGLES
 from models.run_folder import RunFolder
 from models.sampling.sde import VpSde
 from models.vae.vae import Vae, VaeConfig
-from models.weights import WeightFacts, load_weights, read_facts, save_weights
+from models.weights import WeightFacts, load_weights, save_weights
 from training.data.clips import DamageLog
 from training.data.held_out import NothingHeldOutError, held_out
 from training.data.identity import LearntData, data_of
-from training.data.selection import select_clips
+from training.data.selection import ClipIndex, select_clips
 from training.diffusion.config import DiffusionConfig
 from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
+from training.diffusion.same_target import require_same_encoder, require_same_target
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
+from training.diffusion.targets import measured_standard
 from training.diffusion.validation import MotionValidation
 from training.latents.files import LatentsError, fingerprint_of, latents_folder
+from training.latents.text_states import read_text_states
 from training.loop.task import Export, Step, Trainable
 from training.schedules import inverse_square_root
 
@@ -64,16 +67,23 @@ class DiffusionTask:
             DatasetError: `dataset` is none.
             SelectionError: no clip can be used, or they do not share one landmark scheme and speech encoder.
             LatentsError: the latents are missing; the message has the command that makes them.
+            TextStatesError: the states of instructions are, likewise.
             WeightsError: the VAE was trained on another landmark scheme, or its file is damaged.
             SettingsError: the VAE has no latents for the target of the model.
         """
+        self._states = None
+        if config.model.condition == "text":
+            config = replace(config, data=replace(config.data, with_instruction=True))
+            self._states = read_text_states(dataset, config.text.encoder)
         index = select_clips(dataset, config.data)
         vae_facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
         self.vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts)
         self._vae_clips = vae_clips
         fingerprint = fingerprint_of(vae_weights)
         self.latents = latents_folder(dataset, fingerprint)
-        sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
+        self.landmarks = measured_standard(index) if config.model.target == "landmarks" else None
+        """How landmarks are standardised; None: latents are the target."""
+        sequences = self._sequences_of(index, config)
         if (sequences.facts.vae_sha256, sequences.facts.vae) != (fingerprint, self.vae.config):
             raise LatentsError(f"{self.latents} names another VAE than {vae_weights}; run `gaia-train latents` again")
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
@@ -86,7 +96,9 @@ class DiffusionTask:
             self.model.set_pose_statistics(
                 torch.tensor(pose.mean), torch.tensor(pose.std).clamp_min(_LEAST_POSE_STD_DEG)
             )
-        self._previews = MotionPreviews(index, sequences, self.vae, self.sde)
+        if self.model.landmarks is not None and self.landmarks is not None:
+            self.model.landmarks.load_state_dict(self.landmarks.state_dict())
+        self._previews = MotionPreviews(index, sequences, self.vae, self.sde, self.landmarks)
         self._damage = DamageLog(index)
         self._notes: tuple[str, ...] = ()
         self._validation: MotionValidation | None = None
@@ -97,6 +109,10 @@ class DiffusionTask:
                 self._notes = (str(error),)
             except LatentsError as error:
                 self._notes = (f"nothing is validated: {error}",)
+
+    def _sequences_of(self, index: ClipIndex, config: DiffusionConfig) -> MotionSequences:
+        seed, landmarks, states = config.train.seed, self.landmarks, self._states
+        return MotionSequences(index, self.latents, config.sequences, seed=seed, landmarks=landmarks, states=states)
 
     def _held_out(self, learned: MotionSequences) -> MotionValidation:
         """Return the validation.
@@ -113,7 +129,7 @@ class DiffusionTask:
                 f"nothing is validated: split {split!r} has one clip of a person that the run does not learn from, and "
                 "its speech is exchanged for that of another one; train.validation_split names another split"
             )
-        sequences = MotionSequences(held.index, self.latents, config.sequences, seed=config.train.seed)
+        sequences = self._sequences_of(held.index, config)
         if (sequences.speech_encoder, sequences.speech_dim) != (learned.speech_encoder, learned.speech_dim):
             raise NothingHeldOutError(
                 f"nothing is validated: clips of split {split!r} have speech features of {sequences.speech_encoder!r} "
@@ -162,8 +178,8 @@ class DiffusionTask:
         return self.source.sequences.index.left_out
 
     def previews(self) -> Mapping[str, RgbImage]:
-        """Return a clip with its true motion, with motion from its speech, and from another clip's speech."""
-        return {"speech": self._previews.sheet(self.model)}
+        """Return a clip with its true motion, and with motion from its own and another clip's speech or text."""
+        return {self.config.model.condition: self._previews.sheet(self.model)}
 
     def validation(self) -> MotionValidation | None:
         """Return the error of the motion of people that the network does not learn from, with two speeches."""
@@ -181,27 +197,35 @@ class DiffusionTask:
 
     def data_summary(self) -> str:
         """Return the amount of training data."""
-        sequences = self.source.sequences
+        sequences, model = self.source.sequences, self.config.model
         index = sequences.index
         return (
             f"{count_text(len(index), 'clip')}, {index.hours:.2f} h, {count_text(len(sequences), 'sequence')} an "
-            f"epoch, speech by {sequences.speech_encoder}, latents of {self.config.model.target_dims} numbers"
+            f"epoch, {model.condition} by {sequences.speech_encoder}, {self._target_text()}"
             + "".join(f"; {sentence}" for sentence in index.left_out)
         )
+
+    def _target_text(self) -> str:
+        model = self.config.model
+        if model.landmark_scheme is None:
+            return f"latents of {model.target_dims} numbers"
+        given = ", those outside mouth and jaw sometimes given" if model.edit else ""
+        return f"landmarks {model.landmark_scheme} of {model.target_dims} numbers{given}"
 
     def data(self) -> LearntData:
         """Return the identity of the clips and of their latents."""
         sequences = self.source.sequences
-        return data_of(sequences.index, latents_sha256=sequences.facts.sha256())
+        return data_of(sequences.index, latents_sha256=sequences.sha256())
 
     def write_run_files(self, run: Path, *, accept_changes: bool) -> None:
         """Write the VAE, its clips, and dataset.json, which records how faces and speech are prepared for this network.
 
         Raises:
-            SettingsError: the run was begun with another VAE, or on speech features of another encoder; or on latents
-                with other statistics, and `accept_changes` is false.
+            SettingsError: the run was begun with another VAE or target, or on speech features of another encoder; or on
+                latents with other statistics, and `accept_changes` is false.
         """
-        _require_encoder(run, self.source.sequences.speech_encoder)
+        require_same_encoder(RunFolder(run), self.source.sequences.speech_encoder, self.config.model.condition)
+        require_same_target(RunFolder(run), self.model)
         vae_facts = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
         folder = RunFolder(run)
         other: set[str] = set()
@@ -227,24 +251,6 @@ def _same(before: Tensor | None, now: Tensor | None) -> bool:
     return before is not None and now is not None and torch.equal(before, now.cpu())
 
 
-def _require_encoder(run: Path, speech_encoder: str) -> None:
-    """Refuse to resume a run that was trained on features of another encoder.
-
-    Raises:
-        SettingsError: the encoders differ.
-    """
-    folder = RunFolder(run)
-    if folder.newest() is None:
-        return
-    weights = folder.weights()
-    recorded = read_facts(weights).speech_encoder
-    if recorded != speech_encoder:
-        raise SettingsError(
-            f"{weights} was trained on speech features of {recorded!r}, but this dataset has those of "
-            f"{speech_encoder!r}; name a dataset with the former, or another run folder"
-        )
-
-
 def _model_config(model: MotionDiffusionConfig, sequences: MotionSequences) -> MotionDiffusionConfig:
     """Return the config of the network, completed from the data.
 
@@ -253,10 +259,27 @@ def _model_config(model: MotionDiffusionConfig, sequences: MotionSequences) -> M
         DamagedDataError: no clip has speech features that can be read.
     """
     facts = sequences.facts
+    model = replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim or model.speech_dim)
+    if model.target == "landmarks":
+        return _landmark_model(model, sequences)
     fitting = "motion_latent" if facts.vae.disentangled else "frame_latent"
     if model.target != fitting:
         raise SettingsError(
             f"model.target is {model.target!r}, but this VAE was built with disentangled={facts.vae.disentangled}; set "
             f"model.target={fitting}, or name another VAE"
         )
-    return replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim)
+    return model
+
+
+def _landmark_model(model: MotionDiffusionConfig, sequences: MotionSequences) -> MotionDiffusionConfig:
+    scheme = sequences.index.landmark_scheme
+    if not sequences.facts.vae.disentangled:
+        raise SettingsError(
+            "model.target is 'landmarks', but this VAE was built with disentangled=False and draws no landmarks; name "
+            "a VAE with model.disentangled=true"
+        )
+    if model.landmark_scheme not in (None, scheme):
+        raise SettingsError(
+            f"model.landmark_scheme is {model.landmark_scheme!r}, but the clips have landmarks {scheme!r}; leave it out"
+        )
+    return replace(model, landmark_scheme=scheme, edit=model.edit is not False)

@@ -2,14 +2,13 @@
 
 The error is the first term of equation 8, with the true head pose and no condition dropped, at fixed noise and at times
 that are spread over the process. A network that does not use the speech has the same error with the speech of another
-person. `speech_gain` is the share of that error which the right speech takes away. `pose_error` is the second term, in
-variances of the training set.
+person. `speech_gain` is the share of that error which the right speech takes away, `text_gain` that of the right text,
+where text drives the motion. `pose_error` is the second term, in variances of the training set.
 
-Shapes: B sequences, T frames, D numbers of the latent, F speech features.
+Shapes: B sequences, T frames, D numbers of the target, F speech features.
 """
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -42,7 +41,8 @@ _AT_ONCE = 8
 class _Batch(NamedTuple):
     target_BTD: Tensor
     inputs: MotionInputs
-    other_speech_BTF: Tensor | None
+    shuffled: MotionInputs
+    """The same with the speech or text of others."""
     times_KB: Tensor
     clips: Sequence[str]
     counts: bool
@@ -69,13 +69,15 @@ class MotionValidation:
         self._sequences, self._model, self._sde = sequences, model, sde
         n_frames = [min(config.sequences.max_frames, int(held.index.n_frames[clip])) for clip in held.clips]
         self._excerpts = [Excerpt(clip, 0, n, 0) for clip, n in zip(held.clips, n_frames, strict=True)]
-        self._others = partners(held.people)
+        of_what = held.people if sequences.texts is None else [sequences.texts.texts[clip] for clip in held.clips]
+        self._others = partners(of_what)
         self._longest, self._speech_dim = max(n_frames), sequences.speech_dim
         size = min(_AT_ONCE, config.train.micro_batch)
         numbers = range(len(held.clips))
         self._batches = [numbers[start : start + size] for start in range(0, len(numbers), size)]
-        self.identity = held.identity(self._excerpts, self._others, sequences.facts.sha256())
-        self.metrics: dict[str, Better] = {"motion_error": "lower", "speech_gain": "higher"}
+        self.identity = held.identity(self._excerpts, self._others, sequences.sha256())
+        self._gain = f"{config.model.condition}_gain"
+        self.metrics: dict[str, Better] = {"motion_error": "lower", self._gain: "higher"}
         if config.model.pose.enabled:
             self.metrics["pose_error"] = "lower"
 
@@ -87,7 +89,7 @@ class MotionValidation:
         """Return sums of squared errors over a batch, and the number of values in each."""
         batch = self._read(self._batches[number])
         target_BTD, inputs = moved(batch.target_BTD, where.device), moved(batch.inputs, where.device)
-        shuffled = inputs._replace(speech_BTF=moved(batch.other_speech_BTF, where.device))
+        shuffled = moved(batch.shuffled, where.device)
         sums: dict[str, Sum] = {}
         for kind, given in (("", inputs), ("_shuffled", shuffled)):
             with where.autocast():
@@ -107,9 +109,9 @@ class MotionValidation:
         return sums if batch.counts else {}
 
     def derived(self, means: Mapping[str, float]) -> Mapping[str, float]:
-        """Return `speech_gain`."""
+        """Return `speech_gain` or `text_gain`."""
         own, shuffled = means.get("motion_error"), means.get("motion_error_shuffled")
-        return {} if own is None or not shuffled else {"speech_gain": speech_gain(own, shuffled)}
+        return {} if own is None or not shuffled else {self._gain: speech_gain(own, shuffled)}
 
     def _read(self, numbers: Sequence[int]) -> _Batch:
         own: list[MotionSequence] = []
@@ -118,26 +120,24 @@ class MotionValidation:
         for number in numbers:
             try:
                 sequence = self._sequences.sequence(self._excerpts[number])
-                other_TF = self._sequences.sequence(self._excerpts[self._others[number]]).speech_TF
+                other = self._sequences.sequence(self._excerpts[self._others[number]])
             except ClipError as error:
                 _LOG.warning("a clip is left out of validation: %s", error)
                 continue
             own.append(sequence)
             # repeated or cut to the length of the clip
-            shuffled.append(
-                sequence._replace(speech_TF=other_TF[torch.arange(len(sequence.target_TD)) % len(other_TF)])
-            )
+            shuffled.append(sequence.driven_by(other))
             read.append(number)
         counts = bool(own)
         if not own:
             own = shuffled = [self._silence()]
             read = [numbers[0]]
         # all batches have one length, so that compiled blocks meet no others
-        batch, other = (collate_sequences(of_kind, least_frames=self._longest) for of_kind in (own, shuffled))
+        batch, others = (collate_sequences(of_kind, least_frames=self._longest) for of_kind in (own, shuffled))
         return _Batch(
             target_BTD=batch.target_BTD,
             inputs=batch.inputs,
-            other_speech_BTF=other.inputs.speech_BTF,
+            shuffled=others.inputs,
             times_KB=torch.stack([self._times(number) for number in read], dim=1),
             clips=[self._clip_id(number) for number in read],
             counts=counts,
@@ -153,12 +153,13 @@ class MotionValidation:
 
     def _silence(self) -> MotionSequence:
         """Return zeros in place of a clip."""
-        n_numbers, n_frames = math.prod(self._sequences.facts.latent_shape), self._longest
+        n_numbers, n_frames = self._sequences.target_dims, self._longest
         return MotionSequence(
             target_TD=torch.zeros(n_frames, n_numbers),
             reference_D=torch.zeros(n_numbers),
             speech_TF=torch.zeros(n_frames, self._speech_dim),
             pose_deg_TP=torch.zeros(n_frames, POSE_ANGLES),
+            text=None if self._sequences.texts is None else self._sequences.texts.of(0),
         )
 
 

@@ -26,7 +26,7 @@ __all__ = [
     "experiments_of",
     "load_experiment",
     "read_experiment",
-    "require_trainable",
+    "require_measured",
 ]
 
 ConfigT = TypeVar("ConfigT")
@@ -37,7 +37,7 @@ _SECTIONS = ("origin", "vae", "diffusion", "data")
 
 
 class ExperimentError(UsageError):
-    """An experiment cannot be trained with what was given, or not yet; the message says why and what to do."""
+    """An experiment cannot be trained with what was given, or not measured; the message says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,30 +63,22 @@ class Experiment:
     changes: tuple[str, ...]
     """Settings that differ from those of the sizes, such as `diffusion.objective=regression`."""
 
-    def missing_ability(self) -> str | None:
-        """Return what the trainers would have to learn to run this experiment; None where they can run it."""
-        if self.diffusion is None:
-            return None
-        if self.diffusion.condition == "text":
-            return "follow text in place of speech (diffusion.condition=text)"
-        if self.diffusion.edit:
-            return "be given known coordinates (diffusion.edit=true)"
-        if self.diffusion.target == "landmarks":
-            return "predict coordinates of landmarks in place of latents (diffusion.target=landmarks)"
-        return None
+    @property
+    def is_measured(self) -> bool:
+        """Whether protocols measure its videos: those of text have no true ones."""
+        return self.diffusion is None or self.diffusion.condition == "speech"
 
 
-def require_trainable(experiment: Experiment) -> None:
-    """Refuse an experiment that names what the trainers cannot do yet.
+def require_measured(experiment: Experiment) -> None:
+    """Refuse to measure an experiment that no protocol measures.
 
     Raises:
-        ExperimentError: naming the missing ability.
+        ExperimentError: with the option that trains it alone.
     """
-    missing = experiment.missing_ability()
-    if missing is not None:
+    if not experiment.is_measured:
         raise ExperimentError(
-            f"experiment {experiment.name} ({experiment.origin}) cannot be trained yet: its diffusion model would have "
-            f"to {missing}; `gaia-train experiments` lists those that can be trained"
+            f"experiment {experiment.name} ({experiment.origin}) is driven by text, and all protocols measure videos "
+            "of speech; train it with --train-only"
         )
 
 
@@ -110,13 +102,13 @@ def load_experiment(name: str, size: SizeName | None = None) -> Experiment:
 
 
 def experiments_of(name: str) -> tuple[str, ...]:
-    """Return the names of the experiments of a table, such as `table6`, that can be trained; of a row, its own name.
+    """Return the names of the experiments of a table, such as `table6`, that are measured; of a row, its own name.
 
     >>> experiments_of("table7"), experiments_of("table9_transformer")
     (('table7_voxceleb2',), ('table9_transformer',))
     """
     rows = tuple(one for one in experiment_names() if one.partition("_")[0] == name)
-    return tuple(one for one in rows if load_experiment(one).missing_ability() is None) or (name,)
+    return tuple(one for one in rows if load_experiment(one).is_measured) or (name,)
 
 
 def read_experiment(text: str, name: str, size: SizeName | None = None) -> Experiment:
@@ -196,5 +188,5 @@ def _row(experiment: Experiment) -> list[str]:
         experiment.vae_size,
         experiment.diffusion_size or "-",
         ", ".join(experiment.changes) or "-",
-        command if experiment.missing_ability() is None else "not yet",
+        command,
     ]

@@ -17,6 +17,9 @@ from training.run_videos.tested_run import TestedRun, UnsuitedRunError, load_tes
 
 __all__ = ["EvaluatedProtocol", "RunEvaluation", "evaluate_run"]
 
+COPY_SYSTEM = "copy of the reference"
+"""Name in the tables of the baseline that never moves."""
+
 TABLE_FOLDER = "table"
 """In the folder of a protocol: what `evaluate_outputs` writes."""
 
@@ -119,8 +122,11 @@ def evaluate_run(
         generated = generate_videos(
             tested, name, protocols[name], folder, limit=limit, on_video=_of("generate", name, on_video)
         )
+        systems = {tested.folder.path.resolve().name: generated.outputs}
+        if generated.copy is not None:
+            systems |= {COPY_SYSTEM: generated.copy}
         table = evaluate_outputs(
-            {tested.folder.path.resolve().name: generated.outputs},
+            systems,
             generated.truth,
             folder / TABLE_FOLDER,
             table=protocols[name].table,

@@ -4,7 +4,7 @@ FOLDER/generated.json says which videos they are and what made them. It is writt
 folder is never taken for another run's; a video whose files are there is not generated again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ from training.data.clips import ClipError
 from training.evaluation.protocols.protocol import EvaluationProtocol
 from training.run_videos.planned_videos import PlannedVideo, planned_videos, short_clips
 from training.run_videos.tested_run import TestedRun
-from training.run_videos.written_videos import FOLDERS, VideoWriter
+from training.run_videos.written_videos import COPY, VideoWriter, folders_of
 
 __all__ = ["RECORD_FILE", "GeneratedRecord", "GeneratedVideos", "generate_videos"]
 
@@ -75,6 +75,8 @@ class GeneratedVideos:
     """Videos that could not be generated, by their stem, each with the reason."""
     notes: tuple[str, ...]
     """What is unlike the protocol, a sentence each."""
+    copy: Path | None = None
+    """Folder of videos that copy the picture; None: the protocol has none."""
 
     @property
     def outputs(self) -> Path:
@@ -142,7 +144,7 @@ def generate_videos(
         videos=planned,
         left_out={},
     )
-    record = _begun(folder, record)
+    record = _begun(folder, record, folders_of(protocol))
     writer = VideoWriter(run, name, protocol, folder)
     left_out: dict[str, str] = {}
     n_new = 0
@@ -173,10 +175,11 @@ def generate_videos(
         n_new=n_new,
         left_out=left_out,
         notes=tuple(short_clips(protocol, planned)),
+        copy=folder / COPY if protocol.has_copy else None,
     )
 
 
-def _begun(folder: Path, record: GeneratedRecord) -> GeneratedRecord:
+def _begun(folder: Path, record: GeneratedRecord, kinds: Iterable[str]) -> GeneratedRecord:
     """Write the record of a call that begins or goes on, and return it.
 
     Raises:
@@ -193,7 +196,7 @@ def _begun(folder: Path, record: GeneratedRecord) -> GeneratedRecord:
             raise UsageError(f"{path} is damaged: {error}; name another folder") from error
         _require_same(folder, before, record)
         record = record.model_copy(update={"software": before.software})
-    for kind in FOLDERS:
+    for kind in kinds:
         (folder / kind).mkdir(parents=True, exist_ok=True)
     write_json_atomic(path, record.model_dump(mode="json"))
     return record

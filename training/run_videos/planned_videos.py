@@ -29,7 +29,9 @@ class PlannedVideo(BaseModel):
     round: int
     """From 1 on."""
     clip_id: str
-    """Clip that drives it."""
+    """Clip that drives it, and whose frames are the truth."""
+    speech_clip_id: str | None = None
+    """Clip of another person whose speech drives it; None: that of the clip, or landmarks."""
     reference_clip_id: str
     """Clip whose picture is animated."""
     reference_frame: int
@@ -58,7 +60,7 @@ def planned_videos(
     Raises:
         UnusableTestSetError: no clip can drive a video, or there is no clip of another person.
     """
-    driving = _driving(protocol, clips)
+    driving = driving_all = _driving(protocol, clips)
     if not driving:
         lacking = "speech features (tier diffusion)" if protocol.drive == "speech" else "enough frames"
         raise UnusableTestSetError(
@@ -73,6 +75,9 @@ def planned_videos(
     planned = []
     for clip in driving:
         available = n_frames[clip] - protocol.first_frame
+        speech = None if protocol.speech == "own" else _other_speech(name, protocol, clips, ids, driving_all, clip)
+        if speech is not None:
+            available = min(available, n_frames[speech] - protocol.first_frame)
         for number in range(1, protocol.rounds + 1):
             reference, frame = _reference(name, protocol, clips, ids, n_frames, clip, number)
             stem = ids[clip] if protocol.rounds == 1 else f"{ids[clip]}_round{number}"
@@ -81,6 +86,7 @@ def planned_videos(
                     stem=stem,
                     round=number,
                     clip_id=ids[clip],
+                    speech_clip_id=None if speech is None else ids[speech],
                     reference_clip_id=ids[reference],
                     reference_frame=frame,
                     first_frame=protocol.first_frame,
@@ -108,6 +114,23 @@ def _driving(protocol: EvaluationProtocol, clips: HeldOutClips) -> list[int]:
             [name is not None for name in clips.index.rows["speech_encoder"].to_pylist()], dtype=np.bool_
         )
     return [int(clip) for clip in np.flatnonzero(enough)]
+
+
+def _other_speech(
+    name: str, protocol: EvaluationProtocol, clips: HeldOutClips, ids: Sequence[str], speaking: Sequence[int], clip: int
+) -> int:
+    """Return a clip of another person's speech: one that is long enough, or else the longest."""
+    others = [other for other in speaking if clips.people[other] != clips.people[clip]]
+    if not others:
+        raise UnusableTestSetError(
+            f"{clips.index.dataset}: protocol {name} needs speech of two people, and all of the test set is of "
+            f"{clips.people[clip]}; curate more people into the test set"
+        )
+    n_frames = clips.index.n_frames
+    enough = [other for other in others if n_frames[other] >= n_frames[clip]]
+    if not enough:
+        return max(others, key=lambda other: (int(n_frames[other]), ids[other]))
+    return enough[draw_below(len(enough), protocol.seed, name, ids[clip], "speech")]
 
 
 def _reference(

@@ -57,6 +57,11 @@ class TestedRun:
                 f"motion network with `gaia-train latents {of_vae}` and "
                 f"`gaia-train diffusion {of_vae} --out MOTION_RUN{self._setting()}`"
             )
+        if protocol.drive == "speech" and networks.motion is not None and networks.motion.config.condition == "text":
+            raise UnsuitedRunError(
+                f"protocol {name} drives a face by speech, and {networks.label} was trained on instructions; train one "
+                f"with `gaia-train diffusion {dataset} --vae VAE_RUN --out MOTION_RUN`"
+            )
         if protocol.drive == "speech":
             self._require_encoder(name)
 

@@ -3,15 +3,18 @@
 FOLDER/outputs/STEM.mp4     generated; tags say so
 FOLDER/truth/STEM.mp4       the same frames of the driving clip
 FOLDER/reference/STEM.png   the picture
+FOLDER/copy/STEM.mp4        of protocols with a copy: the picture for as long as the video, as a baseline
 
-All have the size that the VAE was trained at, 25 frames a second, and the sound of the clip. Frames are encoded so
+All have the size that the VAE was trained at, 25 frames a second, and the sound of the clip; a result has that of the
+speech that drives it. Frames are encoded so
 little that metrics hardly notice; both sides are encoded alike.
 """
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +22,21 @@ import numpy as np
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
+from manifests.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
-from models.face_motion import appearance_of, decoded_frames, motion_of_landmarks, motion_of_speech, reference_motion
-from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
+from models.face_motion import appearance_of, decoded_frames, motion_of_landmarks
+from models.landmark_motion import spoken_motion
 from training.data.clips import ClipReader
 from training.evaluation.protocols.protocol import EvaluationProtocol
 from training.run_videos.planned_videos import PlannedVideo
 from training.run_videos.tested_run import TestedRun
 
-__all__ = ["FOLDERS", "VideoWriter"]
+__all__ = ["COPY", "VideoWriter", "folders_of"]
 
-FOLDERS = {"outputs": ".mp4", "truth": ".mp4", "reference": ".png"}
+COPY = "copy"
+"""Folder of the baseline."""
+
+_FOLDERS = {"outputs": ".mp4", "truth": ".mp4", "reference": ".png"}
 """Suffixes of the files, by folder."""
 
 _CRF = 6
@@ -40,6 +47,11 @@ _AT_ONCE = 48
 """Frames that are decoded at once, a multiple of the distance of key frames."""
 
 
+def folders_of(protocol: EvaluationProtocol) -> dict[str, str]:
+    """Return the suffixes of a protocol's files, by folder."""
+    return {**_FOLDERS, **({COPY: ".mp4"} if protocol.has_copy else {})}
+
+
 class VideoWriter:
     """Writer of the videos of one protocol; the true video that was encoded last is kept for further rounds."""
 
@@ -48,11 +60,12 @@ class VideoWriter:
         self._run, self._name, self._protocol, self._folder = run, name, protocol, folder
         self._reader = ClipReader(run.clips.index)
         self._number = {clip_id: number for number, clip_id in enumerate(run.clips.index.rows["clip_id"].to_pylist())}
+        self._folders = folders_of(protocol)
         self._last_truth: tuple[PlannedVideo, bytes] | None = None
 
     def is_written(self, video: PlannedVideo) -> bool:
         """Return whether all files of a video are there; each appears complete or not at all."""
-        return all(self._path(kind, video).is_file() for kind in FOLDERS)
+        return all(self._path(kind, video).is_file() for kind in self._folders)
 
     def write(self, video: PlannedVideo) -> None:
         """Generate a video and write its files.
@@ -66,15 +79,18 @@ class VideoWriter:
         from manifests.files.h264_mp4 import with_sound  # loads PyAV
 
         image = self._frames(video.reference_clip_id, video.reference_frame, 1)[0]
-        audio = self._audio(video)
-        truth = self._truth(video, audio)
+        audio = self._audio(video.clip_id, video)
+        speech = audio if video.speech_clip_id is None else self._audio(video.speech_clip_id, video)
+        files = {"reference": _png(image), "truth": self._truth(video, audio)}
+        if COPY in self._folders:
+            files[COPY] = with_sound(self._mp4(repeat(image, video.n_frames)), audio, AUDIO_RATE_HZ, {})
         mp4 = self._mp4(self._generated(video, image))
-        made = with_sound(mp4, audio, AUDIO_RATE_HZ, self._tags(video))
-        for kind, content in (("reference", _png(image)), ("truth", truth), ("outputs", made)):
+        files["outputs"] = with_sound(mp4, speech, AUDIO_RATE_HZ, self._tags(video))
+        for kind, content in files.items():
             write_bytes_atomic(self._path(kind, video), content)
 
     def _path(self, kind: str, video: PlannedVideo) -> Path:
-        return self._folder / kind / f"{video.stem}{FOLDERS[kind]}"
+        return self._folder / kind / f"{video.stem}{self._folders[kind]}"
 
     def _generated(self, video: PlannedVideo, image: RgbImage) -> Iterator[RgbImage]:
         networks = self._run.networks
@@ -88,10 +104,16 @@ class VideoWriter:
         if networks.motion is None or video.seed is None:
             raise RuntimeError("speech drives a video without a motion network or a seed")
         points_px = self._reader.array(reference, "landmarks", [video.reference_frame])[0].astype(np.float32)
-        reference_CHW = reference_motion(networks, image, points_px * np.float32(scale))
-        features = self._reader.array(driving, "speech_features", frames)
-        motion_TCHW = motion_of_speech(
-            networks, networks.motion, features, reference_CHW, self._run.sampling, video.seed
+        speaking = driving if video.speech_clip_id is None else self._number[video.speech_clip_id]
+        features = self._reader.array(speaking, "speech_features", frames)
+        motion_TCHW = spoken_motion(
+            networks,
+            networks.motion,
+            features,
+            image,
+            points_px * np.float32(scale),
+            self._run.sampling,
+            video.seed,
         )
         return decoded_frames(networks, appearance_CHW, motion_TCHW)
 
@@ -115,15 +137,15 @@ class VideoWriter:
         frames = range(start, start + count)
         return list(self._reader.frames(self._number[clip_id], frames, self._run.networks.size_px))
 
-    def _audio(self, video: PlannedVideo) -> Float32Array | None:
-        """Return the sound of the frames of a video at 16 kHz; None where the clip has none."""
-        audio = self._run.dataset.clip(video.clip_id).audio()
+    def _audio(self, clip_id: str, video: PlannedVideo) -> Float32Array | None:
+        """Return the sound of a clip at the frames of a video, at 16 kHz; None where the clip has none."""
+        audio = self._run.dataset.clip(clip_id).audio()
         if audio is None:
             return None
         start = video.first_frame * SAMPLES_PER_TICK
         return audio[start : start + video.n_frames * SAMPLES_PER_TICK]
 
-    def _mp4(self, frames: Iterator[RgbImage]) -> bytes:
+    def _mp4(self, frames: Iterable[RgbImage]) -> bytes:
         from manifests.files.h264_mp4 import h264_mp4
 
         size_px = self._run.networks.size_px

@@ -54,8 +54,8 @@ def test_json_holds_the_same_figures(dataset: Path) -> None:
 
 
 def test_the_columns_that_are_read_have_the_types_of_the_table() -> None:
-    kinds = {"string": str, "double": float, "int32": int}
+    kinds = {"string": str, "double": float, "int32": int, "list<item: string>": list[str]}
     for name, field in _Video.__dataclass_fields__.items():
         column = VIDEOS.column(name)
-        kind = kinds[str(column.type)]
+        kind = kinds[str(column.type).replace("element", "item")]
         assert field.type == (kind | None if column.nullable else kind), name

@@ -28,7 +28,7 @@ def test_columns_are_those_of_the_contract_in_its_order() -> None:
         "start_s end_s n_frames fps crop_x0 crop_y0 "
         "crop_size landmarks landmark_scheme blendshapes pose_deg pose_method speech_features speech_encoder denoiser "
         "loudness_lufs_before loudness_lufs_after snr_db speech_ratio transcript words language_detected "
-        "language_confidence transcript_confidence transcript_model sync sync_reason sync_z "
+        "language_confidence transcript_confidence transcript_model instruction sync sync_reason sync_z "
         "sync_offset_ticks sync_ticks sync_curve sync_model sound_moved_s frontal_angle_mean frontal_angle_std "
         "max_step mask_prob_max sharpness_mean identity person_id person_confidence media mp4_offset mp4_size "
         "flac_offset flac_size mp4_sha256 flac_sha256",

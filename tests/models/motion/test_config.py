@@ -71,14 +71,21 @@ def test_tiny_is_about_a_million_parameters() -> None:
         ({"width": 100}, "multiple of 64"),
         ({"layers": 0}, "layers is 0"),
         ({"dropout": 1.0}, "dropout is 1.0"),
-        ({"target": "landmarks"}, "give a scheme"),
         ({"landmark_scheme": "ibug68"}, "give a scheme"),
+        ({"target": "landmarks", "landmark_scheme": "wflw98"}, "'wflw98' is unknown"),
         ({"condition": "text"}, "takes neither speech nor pose"),
     ],
 )
 def test_configs_that_make_no_sense_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(TINY, **changes)
+
+
+def test_a_network_of_landmarks_needs_their_number() -> None:
+    config = replace(TINY, target="landmarks")  # the trainer puts in the scheme of the dataset
+    with pytest.raises(ValueError, match="landmark_scheme is None"):
+        MotionDiffusion(config)
+    assert replace(config, landmark_scheme="ibug68").target_dims == 136
 
 
 def test_both_networks_come_in_the_sizes_that_commands_offer() -> None:

@@ -106,7 +106,7 @@ def test_a_clip_damaged_after_it_was_encoded_is_skipped_by_steps_previews_and_re
     [
         ("train.stepz=1", "the nearest known one is 'train.steps'"),
         ("sequences.min_frames=0", "'sequences.min_frames' is 0"),
-        ("model.target=landmarks", "landmarks"),
+        ("model.edit=true", "set model.target=landmarks"),
         ("learning_rate=0", "'learning_rate' is 0"),
         ("data.tiers=[vae]", "data.tiers"),
     ],

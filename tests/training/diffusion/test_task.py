@@ -306,9 +306,12 @@ def test_settings_that_make_no_sense_are_refused(name: str, value: float) -> Non
         replace(CONFIG, **{name: value})
 
 
-def test_landmarks_text_and_editing_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"model\.edit True"):
+def test_text_editing_of_latents_and_clips_without_speech_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"model\.edit is true with model\.target 'motion_latent'"):
         replace(CONFIG, model=replace(MODEL, edit=True))
+    no_pose = replace(MODEL.pose, enabled=False)
+    with pytest.raises(ValueError, match=r"model\.condition is 'text'"):
+        replace(CONFIG, model=replace(MODEL, condition="text", pose=no_pose))
     with pytest.raises(ValueError, match=r"data\.tiers"):
         replace(CONFIG, data=DataConfig())
 

@@ -160,7 +160,11 @@ DIFFERENCES = {
     },
     "table6_without_head_pose": {"diffusion.pose.enabled": False},
     "table6_without_diffusion": {"diffusion.objective": "regression"},
-    "table6_landmark_prediction": {"diffusion.target": "landmarks", "diffusion.landmark_scheme": "mediapipe478"},
+    "table6_landmark_prediction": {
+        "diffusion.target": "landmarks",
+        "diffusion.landmark_scheme": "mediapipe478",
+        "diffusion.edit": False,
+    },
     "table9_speech_add_ref_add": {"diffusion.cond.ref": "add"},
     "table9_speech_cross_ref_cross": {"diffusion.cond.speech": "cross"},
     "table9_speech_cross_ref_add": {"diffusion.cond.speech": "cross", "diffusion.cond.ref": "add"},

@@ -90,4 +90,5 @@ def test_a_run_of_the_vae_leaves_out_what_speech_drives_unless_it_is_asked_for(
 
 class _Made:
     outputs = truth = reference = Path("made")
+    copy = None
     left_out: Mapping[str, str] = MappingProxyType({})

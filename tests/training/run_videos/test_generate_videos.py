@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from foundation.errors import ProblemsFoundError, UsageError
 from manifests import Dataset
@@ -21,7 +22,7 @@ from training.run_videos.tested_run import TestedRun, UnsuitedRunError, load_tes
 
 WriteRun = Callable[..., Path]
 
-PROTOCOLS = load_protocols("paper")[1]
+PROTOCOLS = load_protocols("controlled")[1]
 
 CARL = "carl-0000000-0000129"
 
@@ -229,10 +230,35 @@ def test_damaged_clips_are_left_out_and_told(
     made = _generate(run, "self_reconstruction", tmp_path / "out")
     assert (made.n_videos, list(made.left_out)) == (1, ["a-0000000-0000003"])
     assert _files(tmp_path / "out") == [
-        "generated.json", *(f"{kind}/b-0000000-0000003{suffix}" for kind, suffix in
+        "copy/b-0000000-0000003.mp4", "generated.json", *(f"{kind}/b-0000000-0000003{suffix}" for kind, suffix in
         (("outputs", ".mp4"), ("reference", ".png"), ("truth", ".mp4"))),
     ]  # fmt: skip
     assert "left out: a-0000000-0000003: a-0000000-0000003: media/a.tar:" in str(made)
     (dataset / "media" / "b.tar").unlink()
     with pytest.raises(ProblemsFoundError, match="none of 2 videos could be generated"):
         _generate(load_tested_run(write_run(), dataset, device="cpu"), "self_reconstruction", tmp_path / "none")
+
+
+def test_the_copy_shows_the_reference_for_as_long_as_the_result(rebuilt: GeneratedVideos) -> None:
+    assert rebuilt.copy is not None
+    for path in sorted(rebuilt.copy.iterdir()):
+        pictures = _pictures(path)
+        assert len(pictures) == len(_pictures(rebuilt.outputs / path.name))
+        with Image.open(rebuilt.reference / f"{path.stem}.png") as opened:
+            reference = np.asarray(opened.convert("RGB"))
+        assert np.abs(_luma(pictures) - _luma(reference)).mean() < 2.0
+
+
+@pytest.mark.slow
+def test_the_control_is_driven_by_the_speech_of_another_person_and_sounds_like_it(
+    of_motion: TestedRun, tmp_path: Path
+) -> None:
+    own = _generate(of_motion, "speech_driven", tmp_path / "own", most_frames=40)
+    control = _generate(of_motion, "speech_of_others", tmp_path / "control", most_frames=40)
+    assert control.copy is None
+    first, second = (made.outputs / f"{CARL}.mp4" for made in (own, control))
+    assert not np.array_equal(_pictures(first), _pictures(second))
+    # Carl's clip has sound, which is that of the truth, and Dora's have none
+    assert len(_sound(first)) == len(_sound(control.truth / f"{CARL}.mp4")) > 0
+    with av.open(str(second)) as opened:
+        assert not opened.streams.audio

@@ -8,7 +8,7 @@ from training.evaluation.protocols.protocol import load_protocols
 from training.run_videos.held_out_clips import HeldOutClips, held_out_clips
 from training.run_videos.planned_videos import UnusableTestSetError, planned_videos, short_clips
 
-PROTOCOLS = load_protocols("paper")[1]
+PROTOCOLS = load_protocols("controlled")[1]
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,19 @@ def test_speech_drives_all_frames_of_clips_that_have_speech(clips: HeldOutClips)
         ("carl", 0, 130), ("dora", 0, 80), ("dora", 0, 90),
     ]  # fmt: skip
     assert len({video.seed for video in planned}) == 3
+
+
+def test_the_control_speaks_with_a_voice_of_another_person_that_lasts_as_long(clips: HeldOutClips) -> None:
+    name = "speech_of_others"
+    planned = planned_videos(name, PROTOCOLS[name], clips)
+    assert planned == planned_videos(name, PROTOCOLS[name], clips)
+    # carl has 130 frames and dora 80 and 90: carl speaks as long as the longest that is not his own
+    said = [(video.clip_id[:4], (video.speech_clip_id or "none")[:4], video.n_frames) for video in planned]
+    assert said == [("carl", "dora", 90), ("dora", "carl", 80), ("dora", "carl", 90)]
+    assert planned[0].speech_clip_id == "dora-0000100-0000189"
+    assert all((video.clip_id, 0) == (video.reference_clip_id, video.reference_frame) for video in planned)
+    own = planned_videos("speech_driven", PROTOCOLS["speech_driven"], clips)
+    assert {video.speech_clip_id for video in own} == {None}
 
 
 def test_a_clip_drives_pictures_of_another_person_in_five_rounds(clips: HeldOutClips) -> None:

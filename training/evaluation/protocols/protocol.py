@@ -26,7 +26,10 @@ class EvaluationProtocol(Section):
     table: Literal["reconstruction", "reenactment", "speech"]
     """Columns by which the videos are measured."""
     drive: Literal["landmarks", "speech"]
-    """What moves the face: the landmarks of a clip, unchanged, or its speech."""
+    """What moves the face: the landmarks of a clip, unchanged, or speech."""
+    speech: Literal["own", "another_person"]
+    """Whose speech: that of the clip, or of a clip of another person, drawn at random; the truth stays that of the
+    clip."""
     reference: Literal["first_frame", "another_person"]
     """Picture that is animated: the first frame of the clip, or any frame of a clip of another person, drawn at random.
     """
@@ -39,8 +42,15 @@ class EvaluationProtocol(Section):
     seed: Annotated[int, Field(ge=0)]
     """Of all that is drawn: references, and the noise of motion from speech."""
 
+    @property
+    def has_copy(self) -> bool:
+        """Whether a copy of the reference is measured beside: a video that never moves, which has to be beaten."""
+        return self.table == "reconstruction"
+
     def __post_init__(self) -> None:
         Section.__post_init__(self)
+        if self.speech != "own" and self.drive != "speech":
+            raise ValueError(f"speech is {self.speech!r}, but drive is {self.drive!r}; give 'own'")
         if self.reference == "first_frame" and self.drive == "landmarks" and self.first_frame == 0:
             raise ValueError("first_frame is 0, which is the reference itself; give 1 or more")
         if self.reference == "first_frame" and self.rounds > 1:

@@ -4,8 +4,8 @@ from foundation.settings import SettingsError
 from training.evaluation.protocols.protocol import EvaluationProtocol, load_protocols, protocol_names, read_protocol
 
 FIELDS = (
-    "{origin: B.2, table: reconstruction, drive: landmarks, reference: first_frame, first_frame: 1, most_frames: null,"
-    " rounds: 1, seed: 0}"
+    "{origin: B.2, table: reconstruction, drive: landmarks, speech: own, reference: first_frame, first_frame: 1,"
+    " most_frames: null, rounds: 1, seed: 0}"
 )
 
 
@@ -41,7 +41,8 @@ def test_an_unknown_protocol_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SettingsError, match="the nearest known one is 'cross_reenactment'"):
         load_protocols("cross_enactment")
     assert set(protocol_names()) == {
-        "cross_reenactment", "paper", "self_reconstruction", "speech_driven", "talkinghead_1kh",
+        "controlled", "cross_reenactment", "paper", "self_reconstruction", "speech_driven", "speech_of_others",
+        "talkinghead_1kh",
     }  # fmt: skip
 
 
@@ -49,6 +50,7 @@ def test_an_unknown_protocol_is_refused_with_the_nearest_name() -> None:
     ("old", "new", "message"),
     [
         ("drive: landmarks", "drive: text", "drive"),
+        ("speech: own", "speech: another_person", "but drive is 'landmarks'"),
         (", rounds: 1", "", "'rounds' is missing"),
         ("seed: 0", "seed: 0, seeds: 1", "seeds"),
         ("first_frame: 1", "first_frame: 0", "which is the reference itself"),
