@@ -49,14 +49,14 @@ def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[
 
 def _motion_line(job: GenerationJob, motion: "MotionDiffusion", n_frames: int) -> str:
     places = windows(n_frames, job.sampling.long_audio)
-    sampled = f"{len(places)} windows of {places[0].stop} frames, {_solver_text(job)}"
+    sampled = f"{count_text(len(places), 'window')} of {count_text(places[0].stop, 'frame')}, {_solver_text(job)}"
     return f"motion: {_millions(motion)}, {sampled}, {motion.config.target_dims} numbers a frame"
 
 
 def _solver_text(job: GenerationJob) -> str:
     if job.edit is None:
         solver = job.motion.solver
-        return f"{solver.steps} steps of {solver.name}"
+        return f"{count_text(solver.steps, 'step')} of {solver.name}"
     edit = job.edit.solver(job.motion.steps)
     return f"{edit.steps * edit.resamplings} runs of the network by {edit.method}"
 

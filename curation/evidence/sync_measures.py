@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
-from foundation.array_types import BoolArray, Float32Array, Int64Array
+from foundation.array_types import BoolArray, Float16Array, Float32Array, Int64Array
 
-__all__ = ["Float16Array", "SyncMeasures", "sync_measures"]
-
-Float16Array = npt.NDArray[np.float16]
+__all__ = ["SyncMeasures", "sync_measures"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

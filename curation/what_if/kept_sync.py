@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from curation.evidence.sync_measures import Float16Array, SyncMeasures
+from curation.evidence.sync_measures import SyncMeasures
 from curation.what_if.tried_videos import TriedVideos
-from foundation.array_types import BoolArray, Float32Array, Int64Array
+from foundation.array_types import BoolArray, Float16Array, Float32Array, Int64Array
 from manifests.sync_curve import LAGS
 
 __all__ = ["kept_sync", "sync_of"]
