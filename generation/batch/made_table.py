@@ -60,7 +60,7 @@ class MadeRow:
     pose: str | None = _column(_TEXT, "head poses as of `--pose`; null with a driving video")
     pose_sha256: str | None = _column(_TEXT, "of the file of head poses")
     seed: int | None = _column(_I64, "of the motion; null with a driving video")
-    settings: str | None = _column(_TEXT, "JSON: options of sampling, changes of the poses, face, background")
+    settings: str | None = _column(_TEXT, "JSON: options of sampling, changes of the poses, face, background, marks")
     run: str | None = _column(_TEXT, "folder and checkpoint of the networks")
     run_sha256: str | None = _column(_TEXT, "of the networks and the settings of their training data")
     software: str | None = _column(_TEXT, "name and version of what made it")
