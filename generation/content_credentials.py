@@ -85,7 +85,7 @@ class Signing:
                 private_key=self.key_pem,
                 ta_url=None,
             )
-            with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(manifest)) as builder:
+            with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(manifest, allow_nan=False)) as builder:
                 builder.sign(signer, "video/mp4", io.BytesIO(mp4), written)
         except c2pa.C2paError as error:
             raise GenerationError(

@@ -61,4 +61,6 @@ class InstructionTexts:
 
     def sha256(self, latents_sha256: str) -> str:
         """Return a digest of that of the latents, of the text encoder, and of the texts in the order of the clips."""
-        return hashlib.sha256(json.dumps([latents_sha256, self._states.encoder, *self.texts]).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([latents_sha256, self._states.encoder, *self.texts], allow_nan=False).encode()
+        ).hexdigest()
