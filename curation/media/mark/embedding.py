@@ -50,7 +50,7 @@ def _pattern(amplitudes: Complex64Array, height: int, width: int) -> Float32Arra
 def _phases(length: int, side: int, waves: Int64Array) -> Complex64Array:
     """Return (length, K) phases of waves over `side` pixels at the middles of pixels, counted from the middle."""
     places = (np.arange(length) + 0.5 - length / 2) / side
-    return np.exp(2j * np.pi * np.outer(places, waves)).astype(np.complex64)
+    return np.asarray(np.exp(2j * np.pi * np.outer(places, waves)).astype(np.complex64))
 
 
 def _visibility(frame: RgbImage) -> Float32Array:

@@ -94,7 +94,7 @@ def _demodulated(luma: Float32Array, first: int) -> Float32Array:
     noise = np.stack([0.7 * cv2.GaussianBlur(moment, (0, 0), 1.5) + 0.3 * usual for moment in power])
     weighted = pictures / (noise + 0.1 * np.median(noise, axis=(1, 2), keepdims=True) + 0.05)
     weighted /= np.sqrt(np.mean(weighted * weighted, axis=(1, 2), keepdims=True)) + 1e-9
-    return np.clip(weighted, -4.0, 4.0)
+    return np.asarray(np.clip(weighted, -4.0, 4.0))
 
 
 def _at_scale(pictures: Float32Array, scale: float, first: int) -> list[Place]:
@@ -159,7 +159,7 @@ def _numbers(pictures: Float32Array, place: Place) -> Complex64Array:
     """Return the (N, C) numbers of the waves, as they would be without the shift."""
     waves = carriers().waves
     turn = np.exp(2j * np.pi * (waves @ np.array([place.shift_down, place.shift_across]))).astype(np.complex64)
-    return _whitened(_projected(pictures, place.down, place.across)) * turn
+    return np.asarray(_whitened(_projected(pictures, place.down, place.across)) * turn)
 
 
 def _projected(pictures: Float32Array, down: float, across: float) -> Complex64Array:
