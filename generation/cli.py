@@ -41,7 +41,7 @@ _EDIT_METHOD = (
 
 _LIST = (
     "CSV file with a video a row, in place of --portrait, --speech, --driving and --out: columns portrait, speech, "
-    "driving, pose, out and seed. What an earlier command has made of it is kept."
+    "driving, text, pose, out and seed. What an earlier command has made of it is kept."
 )
 
 
@@ -167,12 +167,14 @@ def generate(
                 jobs,
                 manifest=manifest,
                 workers=workers,
+                text_encoder=text_encoder,
+                seconds=seconds,
                 pose=pose,
                 pose_amplitude=pose_amplitude,
                 pose_offset=pose_offset,
                 sampler=sampler,
                 steps=steps,
-                guidance=1.0 if guidance is None else guidance,
+                guidance=guidance,
                 temperature=temperature,
                 seed=seed,
                 face=face,

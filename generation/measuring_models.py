@@ -2,10 +2,13 @@
 
 from functools import cached_property
 
+import torch
+
 from curation.perception.models import Perception, load_face_finder, load_head_pose, load_perception
 from curation.settings import CurationSettings
 from curation.speech.models import SpeechModels, load_speech
 from generation.pose_check import HeadMeter
+from models.text_encoder import TextEncoder
 
 __all__ = ["MeasuringModels"]
 
@@ -20,6 +23,7 @@ class MeasuringModels:
             settings: those of the dataset.
         """
         self._settings = settings
+        self._text_encoders: dict[str, TextEncoder] = {}
 
     def load(self, *, speech: bool, videos: bool) -> None:
         """Load those for portraits now, and those for speech and for videos where such are used."""
@@ -37,6 +41,20 @@ class MeasuringModels:
     def perception(self) -> Perception:
         """All that measures videos."""
         return load_perception(self._settings.perception)
+
+    def text_encoder(self, model: str, device: torch.device) -> TextEncoder:
+        """What encodes instructions.
+
+        Args:
+            model: its folder or name.
+            device: where to compute.
+
+        Raises:
+            TextEncoderError: it is not on this machine, or is none of CLIP.
+        """
+        if model not in self._text_encoders:
+            self._text_encoders[model] = TextEncoder(model, device)
+        return self._text_encoders[model]
 
     @cached_property
     def speech(self) -> SpeechModels:

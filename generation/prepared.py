@@ -24,7 +24,7 @@ from generation.pose_track import asked_pose
 from generation.request import GenerationJob
 from generation.trained_run import GenerationError, TrainedRun, load_run
 from models.face_motion import appearance_of, decoded_frames, reference_motion
-from models.text_encoder import STATE_WIDTH, TextEncoder, TextEncoderError, name_of_text_encoder
+from models.text_encoder import STATE_WIDTH, TextEncoderError
 
 __all__ = [
     "asked_poses",
@@ -132,14 +132,14 @@ def instruction_states(run: TrainedRun, text: str, model: str | None) -> Float16
     called, _, digest = trained.removeprefix("clip:").rpartition("@")
     asked = called if model is None else model
     try:
-        name, _ = name_of_text_encoder(asked)
+        encoder = run.measuring.text_encoder(asked, next(run.vae.parameters()).device)
     except TextEncoderError as error:
         raise TextEncoderError(
             f"{run.label} was trained with the text encoder {trained}: give its folder with --text-encoder; {error}"
         ) from error
-    if name.rpartition("@")[2] != digest:
+    if encoder.name.rpartition("@")[2] != digest:
         raise GenerationError(
-            f"{run.label} was trained with the text encoder {trained}, and {asked} is {name}; give the folder of the "
-            "former with --text-encoder"
+            f"{run.label} was trained with the text encoder {trained}, and {asked} is {encoder.name}; give the folder "
+            "of the former with --text-encoder"
         )
-    return TextEncoder(asked, next(run.vae.parameters()).device)(text)
+    return encoder(text)

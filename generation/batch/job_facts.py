@@ -15,7 +15,17 @@ from models.run_folder import RunFolder
 
 __all__ = ["JobFacts", "changes", "is_whole"]
 
-_SAME = ("portrait_sha256", "speech_sha256", "driving_sha256", "pose", "pose_sha256", "seed", "settings", "run_sha256")
+_SAME = (
+    "portrait_sha256",
+    "speech_sha256",
+    "driving_sha256",
+    "text",
+    "pose",
+    "pose_sha256",
+    "seed",
+    "settings",
+    "run_sha256",
+)
 """Columns that are alike in two makings of the same video; files may have moved meanwhile."""
 
 
@@ -56,6 +66,7 @@ class JobFacts:
             speech_sha256=hashes.get("speech"),
             driving=None if job.driving is None else _text(job.driving),
             driving_sha256=hashes.get("driving"),
+            text=job.text,
             pose=_pose_text(job) if sampled else None,
             pose_sha256=hashes.get("pose"),
             seed=job.seed if sampled else None,
@@ -98,11 +109,12 @@ def _pose_text(job: GenerationJob) -> str:
 
 
 def _settings(job: GenerationJob) -> str:
+    of_text = {} if job.text is None else {"text_encoder": job.text_encoder, "seconds": job.seconds}
     changed = {"pose_amplitude": job.pose.amplitude, "pose_offset": job.pose.offset}
     shown = {"face": job.face, "keep_background": job.keep_background}
     signed = {} if job.credentials is None else {"certificate_sha256": file_sha256(job.credentials[0])}
     unmarked = {} if job.no_mark is None else {"no_mark": job.no_mark}
-    return json.dumps({**asdict(job.motion), **changed, **shown, **signed, **unmarked}, allow_nan=False)
+    return json.dumps({**asdict(job.motion), **changed, **shown, **of_text, **signed, **unmarked}, allow_nan=False)
 
 
 def _run_sha256(run: RunFolder) -> str:

@@ -17,9 +17,9 @@ from generation.request import GenerationJob, MotionOptions
 from generation.trained_run import GenerationError
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["COLUMNS", "JobListError", "ListedJob", "files_of", "read_jobs"]
+__all__ = ["COLUMNS", "JobListError", "ListedJob", "TextOptions", "files_of", "read_jobs"]
 
-COLUMNS = ("portrait", "speech", "driving", "pose", "out", "seed")
+COLUMNS = ("portrait", "speech", "driving", "text", "pose", "out", "seed")
 """Columns of a list, in any order; `portrait` and `out` must be there."""
 
 _REQUIRED = ("portrait", "out")
@@ -69,13 +69,26 @@ class _Problems:
         raise JobListError("\n".join(["nothing was made, for the list cannot be used:", *self.told[:_TOLD], *more]))
 
 
-def read_jobs(path: Path, common: GenerationJob) -> tuple[ListedJob, ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextOptions:
+    """What all jobs that text drives share."""
+
+    encoder: str | None = None
+    """Folder or name of the text encoder; None: looked for by the name that the run recorded."""
+    seconds: float
+    """Length of their videos."""
+    guidance: float
+    """Weight of the text."""
+
+
+def read_jobs(path: Path, common: GenerationJob, text: TextOptions) -> tuple[ListedJob, ...]:
     """Return the jobs of a list, in its order.
 
     Args:
         path: CSV in UTF-8 with a row of names. Files are named absolutely or relative to it.
         common: what all jobs share: run, options of sampling, face; and seed and pose of rows that name none. Its
             portrait, speech and out are not looked at.
+        text: likewise, of rows with a text.
 
     Raises:
         JobListError: it cannot be read, has other columns, no row, or rows that cannot be made or that contradict each
@@ -86,7 +99,7 @@ def read_jobs(path: Path, common: GenerationJob) -> tuple[ListedJob, ...]:
     jobs = []
     for line, cells in _rows(path, problems):
         try:
-            jobs.append(ListedJob(line=line, job=_job(path, cells, common)))
+            jobs.append(ListedJob(line=line, job=_job(path, cells, common, text)))
         except GenerationError as error:
             problems.add(line, str(error))
     for listed in jobs:
@@ -133,7 +146,7 @@ def _require_columns(path: Path, names: list[str]) -> None:
             raise JobListError(f"{path}:1: there is no column {name!r}; {known}")
 
 
-def _job(path: Path, cells: Mapping[str, str], common: GenerationJob) -> GenerationJob:
+def _job(path: Path, cells: Mapping[str, str], common: GenerationJob, of_text: TextOptions) -> GenerationJob:
     """Return the job of a row.
 
     Raises:
@@ -144,6 +157,8 @@ def _job(path: Path, cells: Mapping[str, str], common: GenerationJob) -> Generat
             raise GenerationError(f"the column {name!r} is empty")
     speech, driving = (path.parent / cells[name] if cells.get(name) else None for name in ("speech", "driving"))
     files = replace(common, portrait=path.parent / cells["portrait"], out=path.parent / cells["out"])
+    if text := " ".join(cells.get("text", "").split()):
+        return _text_job(files, text, cells, of_text)
     if driving is None:
         seed = _seed(cells.get("seed", ""), common.seed)
         return replace(files, speech=speech, pose=_pose(path, cells.get("pose", ""), common.pose), seed=seed)
@@ -151,6 +166,22 @@ def _job(path: Path, cells: Mapping[str, str], common: GenerationJob) -> Generat
         if cells.get(name):
             raise GenerationError(f"it has both driving and {name}; a driving video brings its own motion and sound")
     return replace(files, speech=None, driving=driving, motion=MotionOptions(), pose=PoseChoice())
+
+
+def _text_job(files: GenerationJob, text: str, cells: Mapping[str, str], options: TextOptions) -> GenerationJob:
+    for name in ("speech", "driving", "pose"):
+        if cells.get(name):
+            raise GenerationError(f"it has both text and {name}; one of them drives a portrait")
+    return replace(
+        files,
+        speech=None,
+        text=text,
+        text_encoder=options.encoder,
+        seconds=options.seconds,
+        motion=replace(files.motion, guidance=options.guidance),
+        pose=PoseChoice(),
+        seed=_seed(cells.get("seed", ""), files.seed),
+    )
 
 
 def _seed(cell: str, common: int) -> int:

@@ -57,6 +57,7 @@ class MadeRow:
     speech_sha256: str | None = _column(_TEXT, "of that file")
     driving: str | None = _column(_TEXT, "video that drove the portrait")
     driving_sha256: str | None = _column(_TEXT, "of that file")
+    text: str | None = _column(_TEXT, "instruction that drove the portrait")
     pose: str | None = _column(_TEXT, "head poses as of `--pose`; null with a driving video")
     pose_sha256: str | None = _column(_TEXT, "of the file of head poses")
     seed: int | None = _column(_I64, "of the motion; null with a driving video")

@@ -9,7 +9,7 @@ from foundation.errors import EXIT_PROBLEMS
 from foundation.text import count_text
 from foundation.weights import ensure_assets
 from generation.batch.job_facts import JobFacts, changes, is_whole
-from generation.batch.job_list import JobListError, ListedJob, read_jobs
+from generation.batch.job_list import JobListError, ListedJob, TextOptions, read_jobs
 from generation.batch.job_maker import JobOutcome
 from generation.batch.job_pool import made_here, made_on_ray
 from generation.batch.made_table import MadeRow, MadeTable
@@ -18,6 +18,7 @@ from generation.pose_track import PoseChoice
 from generation.prepared import needed_assets, require_suited
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.trained_run import GenerationError, TrainedRun, load_run
+from models.sampling.guidance import GUIDANCE
 from models.sampling.samplers import SamplerName
 
 __all__ = ["BatchResult", "talking_videos"]
@@ -64,12 +65,14 @@ def talking_videos(
     *,
     manifest: str | Path | None = None,
     workers: int = 1,
+    text_encoder: str | None = None,
+    seconds: float = 4.0,
     pose: str | Path = "predict",
     pose_amplitude: float = 1.0,
     pose_offset: str = "",
     sampler: SamplerName = "dpmpp_2m",
     steps: int | None = None,
-    guidance: float = 1.0,
+    guidance: float | None = None,
     temperature: float = 1.0,
     seed: int = 0,
     face: int | str | None = None,
@@ -87,9 +90,11 @@ def talking_videos(
 
     Args:
         run: folder of a training run, as for `talking_video`.
-        jobs: CSV with the columns portrait, speech, driving, pose, out and seed.
+        jobs: CSV with the columns portrait, speech, driving, text, pose, out and seed.
         manifest: Parquet file with what became of each job, a row each; None: beside the list, named after it.
         workers: processes that make videos; above 1 on Ray, on this machine.
+        text_encoder: of jobs with a text, as for `talking_video`.
+        seconds: likewise.
         pose: of jobs whose row names none, as are `seed` and, of all jobs, the other options of `talking_video`.
         pose_amplitude: likewise.
         pose_offset: likewise.
@@ -116,12 +121,18 @@ def talking_videos(
     listing = Path(jobs)
     if not 1 <= workers <= _MOST_WORKERS:
         raise GenerationError(f"--workers is {workers}; give 1 to {_MOST_WORKERS}")
+    spoken, instructed = GUIDANCE["speech"].speech, GUIDANCE["text"].text
     common = GenerationJob(
         run=Path(run),
         portrait=listing,
         out=Path("any.mp4"),
         speech=listing,
-        motion=MotionOptions(sampler=sampler, steps=steps, guidance=guidance, temperature=temperature),
+        motion=MotionOptions(
+            sampler=sampler,
+            steps=steps,
+            guidance=spoken if guidance is None else guidance,
+            temperature=temperature,
+        ),
         pose=PoseChoice(source=str(pose), amplitude=pose_amplitude, offset=pose_offset),
         seed=seed,
         face=face_number(face),
@@ -131,7 +142,8 @@ def talking_videos(
         device=device,
     )
     signing_of(common.credentials)
-    listed = read_jobs(listing, common)
+    of_text = TextOptions(encoder=text_encoder, seconds=seconds, guidance=instructed if guidance is None else guidance)
+    listed = read_jobs(listing, common, of_text)
     # with a pool, each of its workers has the networks; here their settings are looked at
     loaded = load_run(common.run, torch_device(resolve_device(device if workers == 1 else "cpu")))
     _require_suited(listing, listed, loaded)

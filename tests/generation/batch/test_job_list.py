@@ -3,11 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from generation.batch.job_list import JobListError, read_jobs
+from generation.batch.job_list import JobListError, ListedJob, TextOptions
+from generation.batch.job_list import read_jobs as read_any_jobs
 from generation.pose_track import PoseChoice
 from generation.request import GenerationJob, MotionOptions
 
 MOTION = MotionOptions(steps=3)
+
+TEXT = TextOptions(encoder="clip", seconds=2.0, guidance=2.5)
+
+
+def read_jobs(path: Path, common: GenerationJob) -> tuple[ListedJob, ...]:
+    return read_any_jobs(path, common, TEXT)
 
 
 @pytest.fixture
@@ -44,6 +51,16 @@ def test_a_row_is_a_job_whose_files_lie_beside_the_list(common: GenerationJob, t
     assert (fourth.job.driving, fourth.job.speech, fourth.job.motion) == (tmp_path / "other.mp4", None, MotionOptions())
 
 
+def test_a_row_with_a_text_has_the_options_of_text_and_no_head_poses(common: GenerationJob, tmp_path: Path) -> None:
+    path = _list(tmp_path, "portrait,text,seed,out", "a.png,please  smile,5,1.mp4", "a.png,look up,,2.mp4")
+    smile, up = read_jobs(path, replace(common, pose=PoseChoice(source="still")))
+    assert (smile.job.text, smile.job.speech, smile.job.text_encoder, smile.job.seconds) == (
+        "please smile", None, "clip", 2.0,
+    )  # fmt: skip
+    assert (smile.job.motion, smile.job.pose) == (replace(MOTION, guidance=2.5), PoseChoice())
+    assert (smile.job.seed, up.job.seed) == (5, 7)
+
+
 def test_amplitude_and_offset_of_all_jobs_are_of_those_that_ask_for_poses(
     common: GenerationJob, tmp_path: Path
 ) -> None:
@@ -57,6 +74,7 @@ def test_amplitude_and_offset_of_all_jobs_are_of_those_that_ask_for_poses(
     ("lines", "message"),
     [
         ([], "1: there is no column 'portrait'"),
+        (["portrait,text,speech,out", "a.png,smile,hello.wav,1.mp4"], "2: it has both text and speech"),
         (["portrait,out,sped"], "1: column 'sped' is unknown; give portrait, speech"),
         (["portrait,out,out"], "1: there are 2 columns 'out'"),
         (["portrait,speech"], "1: there is no column 'out'"),
