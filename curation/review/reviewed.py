@@ -49,7 +49,10 @@ class Reviewed:
 
 def decided_by(settings: CurationSettings) -> str:
     """Return a digest of the settings of the rules, which say what a stretch is."""
-    text = json.dumps(settings_of(settings.rules), sort_keys=True, allow_nan=False)
+    rules = settings_of(settings.rules)
+    if settings.rules.generated.drop == "nothing":
+        del rules["generated"]  # it decides nothing, and labels from before this rule stay good
+    text = json.dumps(rules, sort_keys=True, allow_nan=False)
     return hashlib.sha256(f"{text} {settings.tiers}".encode()).hexdigest()[:16]
 
 
