@@ -198,8 +198,8 @@ def _counted(dataset: Path, counted: Counted) -> Statistics:
     moved = counted_rows(read_table(dataset, "clips", ["video_id", "sound_moved_s"]), counted)
     seconds = _seconds_per_video(spans)
     unmeasured = unmeasured_ticks_of(dataset)
-    originals = [video for video in videos if video.duplicate_of is None]
-    generated = [video for video in originals if video.is_generated]
+    told = [video for video in videos if not video.duplicate_of]
+    generated = [video for video in told if video.is_generated]
     by_source = defaultdict(list)
     for video in videos:
         by_source[video.source].append(video)
@@ -217,7 +217,7 @@ def _counted(dataset: Path, counted: Counted) -> Statistics:
         generated_dropped=sum(
             any("generated" in outcomes for outcomes in seconds.get(video.video_id, {}).values()) for video in generated
         ),
-        untold=sum(video.generated_tags is None and bool(video.duration_s) for video in originals),
+        untold=sum(video.generated_tags is None and bool(video.duration_s) for video in told),
     )
 
 

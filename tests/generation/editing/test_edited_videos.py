@@ -78,7 +78,10 @@ def test_a_portrait_takes_the_mouth_from_speech_and_the_rest_from_a_video(
     assert made.notes == ("the edited video has 40 frames and the speech 32; what comes after them is left out",)
     assert one.edit is not None
     assert one.edit.sampled_error_px < 0.01
-    assert str(made).startswith(f"{out}: 32 frames, 1.28 s; landmarks outside mouth and jaw are on average 0.00 px")
+    assert str(made).startswith(
+        f"{out}: 32 frames, 1.28 s; mark {one.mark_id:012x}; "
+        "landmarks outside mouth and jaw are on average 0.00 px from"
+    )
     # speech alone drives a run of landmarks as well
     plain = generation.talking_video(landmark_run, portrait=portrait, speech=speech, out=tmp_path / "b.mp4", steps=2)
     assert plain.n_frames == 32
