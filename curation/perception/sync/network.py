@@ -53,12 +53,12 @@ class Side:
     out_bias: Float32Array
 
     def __call__(self, rows: Float32Array) -> Float32Array:
-        """Return (T, D) unit vectors of (T, C) rows."""
+        """Return (T, D) unit vectors of (T, C) rows, whatever the number of threads."""
         hidden = _activated(_convolved(rows, self.near, 1) + self.near_bias, self.near_scale, self.near_shift)
         hidden = _activated(_convolved(hidden, self.far, 2) + self.far_bias, self.far_scale, self.far_shift)
-        vectors: Float32Array = hidden @ self.out + self.out_bias
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-        return vectors
+        vectors = hidden @ self.out.astype(np.float64) + self.out_bias
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors.astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -124,7 +124,7 @@ def sound_measures(speech: Float32Array, mean: Float32Array, components: Float32
     """Return (T, 64) whitened principal components of (T, 384) rows of Whisper, less their slow course."""
     from scipy.ndimage import gaussian_filter1d
 
-    rows = (speech.astype(np.float32) - mean) @ components
+    rows = (speech.astype(np.float32) - mean).astype(np.float64) @ components.astype(np.float64)
     slow = gaussian_filter1d(rows, _SLOW_TICKS, axis=0, mode="nearest")
     motion: Float32Array = np.asarray(rows - slow, dtype=np.float32)
     return motion
@@ -150,25 +150,28 @@ def lag_scores(lips: Float32Array, sound: Float32Array, lags: range) -> Float32A
     return scores
 
 
-def _convolved(rows: Float32Array, kernel: Float32Array, dilation: int) -> Float32Array:
-    """Return (T, W) the convolution of (T, C) rows with a (5, C, W) kernel, zeros beyond the ends."""
+def _convolved(rows: Float32Array | Float64Array, kernel: Float32Array, dilation: int) -> Float64Array:
+    """Return (T, W) the convolution of (T, C) rows with a (5, C, W) kernel, zeros beyond the ends.
+
+    Products are taken in double precision: in single, the last digit of a sum depends on the number of threads, and
+    scores that are stored in half precision would differ between machines, and between a worker and a process.
+    """
     reach = len(kernel) // 2 * dilation
     padded = np.pad(rows, ((reach, reach), (0, 0)))
     taps = [padded[tap * dilation : tap * dilation + len(rows)] for tap in range(len(kernel))]
-    convolved: Float32Array = np.concatenate(taps, axis=1) @ kernel.reshape(-1, kernel.shape[-1])
-    return convolved
+    weights = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
+    return np.asarray(np.concatenate(taps, axis=1).astype(np.float64) @ weights)
 
 
-def _activated(rows: Float32Array, scale: Float32Array, shift: Float32Array) -> Float32Array:
+def _activated(rows: Float64Array, scale: Float32Array, shift: Float32Array) -> Float64Array:
     """Return rows after group normalisation and GELU."""
     from scipy.special import erf
 
     groups = rows.reshape(len(rows), N_GROUPS, -1)
     centred = groups - groups.mean(axis=(0, 2), keepdims=True)
-    deviation = np.sqrt(np.square(centred).mean(axis=(0, 2), keepdims=True) + np.float32(_EPSILON))
+    deviation = np.sqrt(np.square(centred).mean(axis=(0, 2), keepdims=True) + _EPSILON)
     normal = (centred / deviation).reshape(rows.shape) * scale + shift
-    activated: Float32Array = normal * (np.float32(0.5) * (np.float32(1.0) + erf(normal / np.float32(np.sqrt(2.0)))))
-    return activated
+    return np.asarray(normal * (0.5 * (1.0 + erf(normal / np.sqrt(2.0)))))
 
 
 def _shape_of(name: str, width: int, size: int) -> tuple[int, ...]:
