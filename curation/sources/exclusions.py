@@ -61,8 +61,9 @@ def require_speakers(videos: Sequence[SourceVideo], exclusions: Exclusions) -> N
     """
     if exclusions.speakers and not any(video.speaker_id for video in videos):
         raise SourceError(
-            f"{_SPEAKERS} cannot be applied: none of {count_text(len(videos), 'video')} of this source has a speaker "
-            f"id. Name the layout of the data set with --layout, give a list with a column speaker_id, or use {_VIDEOS}"
+            f"{_SPEAKERS} cannot be applied: none of the {count_text(len(videos), 'video')} of this source has a "
+            "speaker id. Name the layout of the data set with --layout, give a list with a column speaker_id, or use "
+            f"{_VIDEOS}"
         )
 
 

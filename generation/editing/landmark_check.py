@@ -27,6 +27,7 @@ class EditAgreement:
     measured_px: Float32Array
     """(T, K, 2) found in the generated frames; NaN where no face was found."""
     scheme: LandmarkScheme
+    """Numbering of the points."""
 
     @property
     def sampled_error_px(self) -> float:

@@ -36,6 +36,7 @@ class MarkFinding:
     """What was found in a video; `str` of it is a sentence for people."""
 
     path: Path
+    """The video."""
     mark_id: int | None
     """The id that the mark carries, 48 bits; None: no mark was found."""
     score: float | None

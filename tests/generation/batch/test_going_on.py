@@ -35,7 +35,8 @@ def make(
             if job.out.name == "2.mp4":
                 at_2()
             job.out.write_text(str(job.seed))
-            return GenerationResult(out=job.out, videos=(GeneratedVideo(path=job.out, n_frames=32, seed=job.seed),))
+            made = GeneratedVideo(path=job.out, n_frames=32, seed=job.seed, mark_id=None)
+            return GenerationResult(out=job.out, videos=(made,))
 
         monkeypatch.setattr(job_maker, "made_videos", stand_in)
         result = generation.talking_videos(diffusion_run, tmp_path / "jobs.csv", steps=steps)

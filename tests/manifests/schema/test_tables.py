@@ -19,8 +19,8 @@ from manifests.schema.videos import SPANS, VIDEOS
 def test_columns_are_those_of_the_contract_in_its_order() -> None:
     contract = {
         VIDEOS: "video_id source path speaker_id licence consent language age gender skin_type trims size_bytes "
-        "duration_s width height fps codec has_audio "
-        "audio_track audio_tracks rotation status error_code error_detail kept_diffusion_s kept_vae_s n_clips "
+        "duration_s width height fps codec has_audio audio_track audio_tracks rotation "
+        "generated_tags status error_code error_detail kept_diffusion_s kept_vae_s n_clips "
         "duplicate_of sync_z sync_offset_ticks sync_ticks sync_model speaking_model duplicate_group analyze_s decide_s "
         "render_s",
         SPANS: "video_id start_s end_s tier outcome value limit failed clip_id sync sync_reason on_grid",
