@@ -56,7 +56,7 @@ def test_people_that_the_run_learns_from_are_not_measured(dataset: Path) -> None
     ("split", "min_frames", "said"),
     [
         ("test", 1, r"has no clips of split 'test'.*`gaia-curate split`.*train.validate_every=null"),
-        ("val", 1000, r"nothing is validated: no clip of split 'val' has 1000 frames"),
+        ("val", 1000, r"nothing is validated: no clip of split 'val' has 1,000 frames"),
     ],
 )
 def test_dataset_without_such_clips_says_so(split: str, min_frames: int, said: str, dataset: Path) -> None:
