@@ -384,7 +384,7 @@ def test_a_tool_is_refused_while_another_command_writes_to_its_dataset(
 @pytest.mark.parametrize(
     "command",
     [
-        ["what-if", "DATASET", "--vary", "rules.too_short.min_s=3,4", "--workers", "1"],
+        ["what-if", "DATASET", "--vary", "rules.too_short.min_s=3,4", "--workers", "1", "--no-cache"],
         ["diff", "DATASET", "--set", "rules.too_short.min_s=4"],
     ],
     ids=lambda command: command[0],
