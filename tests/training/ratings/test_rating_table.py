@@ -148,7 +148,7 @@ def test_without_ratings_there_is_no_table(tmp_path: Path) -> None:
         with pytest.raises(RatingsError, match=message):
             rating_table(key, given)
     begun = write(tmp_path / "a.json", ratings_of("Ann", (), ()))
-    with pytest.raises(RatingsError, match="hold no rating"):
+    with pytest.raises(RatingsError, match="the 1 file holds no rating"):
         rating_table(key, [begun])
     with pytest.raises(RatingsError, match=r"is no key to a rating sheet: format"):
         rating_table(begun, [begun])
