@@ -1,6 +1,7 @@
 """The videos that are rated: folders of results of several systems, matched by name."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def named_folder(given: str) -> tuple[str, Path]:
     name, sign, folder = given.partition("=")
     whole = Path(given)
     if not sign or whole.is_dir():
-        return system_name(whole.resolve().name), whole
+        return system_name(Path(os.path.realpath(whole)).name), whole  # a link to itself is no error yet
     return system_name(name), Path(folder)
 
 

@@ -177,3 +177,10 @@ def test_a_video_is_not_waited_for_and_has_an_end(
     monkeypatch.setattr(training.ratings.web_video, "_MOST_PICTURES", 5)
     with pytest.raises(UnusableVideosError, match="more than 600 s, 5 pictures"):
         web_video(outputs["older"] / "anna.mp4")
+
+
+def test_a_folder_that_is_a_link_to_itself_is_no_folder(outputs: dict[str, Path], tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(UnusableVideosError, match=r"loop is no folder"):
+        write_rating_sheet([str(loop), str(outputs["rival"])], tmp_path / "sheet.html")
