@@ -53,7 +53,8 @@ def test_a_failed_job_is_on_record_and_the_others_are_made_and_then_kept(diffusi
     _list(folder, [*rows[:1], "face.png,hello.flac,2.mp4,5", "face.png,hello.flac,made/3.mp4,8"])
     planned = generation.talking_videos(diffusion_run, jobs, steps=1, dry_run=True)
     assert [line.rpartition(": ")[2] for line in planned.to_make] == ["failed before", "seed"]
-    (folder / "1.mp4").write_bytes((folder / "1.mp4").read_bytes()[:-1] + b"?")
+    content = (folder / "1.mp4").read_bytes()
+    (folder / "1.mp4").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     again = generation.talking_videos(diffusion_run, jobs, steps=1)
     assert (again.n_made, again.n_kept, again.exit_code) == (3, 0, 0)
     assert generation.talking_videos(diffusion_run, jobs, steps=1).n_kept == 3
