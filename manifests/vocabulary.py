@@ -64,13 +64,14 @@ other rules only under changed limits; `few_ticks`: it is too short; `little_spe
 so that lips move in steps; `turned`: the face; `covered`: the mouth."""
 
 GeneratedTag = Literal[
-    "gaia_avatar", "trained_algorithmic_media", "composite_with_trained_algorithmic_media", "composite_synthetic",
-    "aigc_label", "comfyui_workflow", "content_credentials",
+    "gaia_avatar", "gaia_avatar_mark", "trained_algorithmic_media", "composite_with_trained_algorithmic_media",
+    "composite_synthetic", "aigc_label", "comfyui_workflow", "content_credentials",
 ]  # fmt: skip
 
 GENERATED_TAGS: tuple[GeneratedTag, ...] = get_args(GeneratedTag)
 """What a video file says of how it was made; all but `content_credentials` say that it, or a part of it, was generated.
-`gaia_avatar`: the tags that `gaia-generate` writes. `trained_algorithmic_media`,
+`gaia_avatar`: the tags that `gaia-generate` writes; `gaia_avatar_mark`: the invisible mark that it puts into the
+pictures, sought as `analysis.mark_s` says. `trained_algorithmic_media`,
 `composite_with_trained_algorithmic_media`, `composite_synthetic`: IPTC's terms for a digital source type, in XMP, in
 Content Credentials or in a tag of the container. `aigc_label`: the label of GB 45438-2025. `comfyui_workflow`: the
 workflow of ComfyUI that wrote the file. `content_credentials`: a C2PA manifest, which cameras write, too."""

@@ -17,7 +17,7 @@ from curation.settings import differences
 from curation.splits.assignment import EarlierSplits
 from curation.splits.groups import CLIP_COLUMNS
 from foundation.packages import DISTRIBUTION
-from foundation.storage.locations import location
+from foundation.storage.locations import location, resolved
 from foundation.text import count_text, shown
 from manifests.dataset import Dataset
 from manifests.files.tables import read_table
@@ -79,7 +79,7 @@ def merge(first: str | Path, second: str | Path, out: str | Path, *, wait: bool 
         OSError: a file cannot be read or written.
     """
     origins, target = (location(first), location(second)), location(out)
-    if len({path.resolve() for path in (*origins, target)}) < 3:
+    if len({resolved(path) for path in (*origins, target)}) < 3:
         raise DatasetFolderError(f"{first}, {second} and --out {out} are to be three folders, and two are the same")
     require_outside(out, *origins)
     with sole_writer_of_new(target, "gaia-curate merge", wait=wait):

@@ -1,6 +1,7 @@
 """Worker without Ray: the plan of its run, and all models loaded."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,8 @@ from curation.engine.sound_first import looked_at
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, FrameEvidence
 from curation.media.decoders import probe_for, require_decoder
-from curation.media.origin.generated_tags import generated_tags
+from curation.media.mark.detection import mark_at_start
+from curation.media.origin.generated_tags import generated_tags, in_order
 from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
@@ -118,7 +120,7 @@ class VideoWorker:
         return None if lacks_ticks else record
 
     def probed(self, path: Path, earlier: VideoRecord | None = None) -> VideoInfo:
-        """Return the properties of a video file, with its tags and the audio track that is to be heard.
+        """Return the properties of a video file, with its tags, its mark and the audio track that is to be heard.
 
         Args:
             path: the file.
@@ -127,8 +129,12 @@ class VideoWorker:
         Raises:
             MediaError: it is no video, or cannot be decoded.
         """
-        media = self.plan.settings.media
-        info = replace(probe_for(path, media), generated_tags=generated_tags(path))
+        media, mark_s = self.plan.settings.media, self.plan.settings.analysis.mark_s
+        info = probe_for(path, media)
+        tags = set(generated_tags(path))
+        if mark_at_start(info, mark_s) is not None:
+            tags.add("gaia_avatar_mark")
+        info = replace(info, generated_tags=in_order(tags))
         if earlier is not None and earlier.audio_track is not None:
             return heard_by_number(info, earlier.audio_track)
         return with_heard_track(info, self.perception.voice, media)
@@ -295,6 +301,8 @@ def use_one_thread() -> None:
     """Keep every library of this process on one thread, so that workers scale with cores."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    if (torch := sys.modules.get("torch")) is not None:  # it was imported before, and has read the variables
+        torch.set_num_threads(1)
     import cv2
 
     cv2.setNumThreads(0)

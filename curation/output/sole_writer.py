@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curation.output.provenance import DatasetFolderError
 from foundation.storage.leases import Lease, held, is_lease_file
-from foundation.storage.locations import location, store_errors
+from foundation.storage.locations import location, resolved, store_errors
 from manifests.record import read_dataset
 
 __all__ = ["foreign_entries", "require_free", "require_outside", "sole_writer", "sole_writer_of_new"]
@@ -92,9 +92,9 @@ def require_outside(out: str | Path, *datasets: Path) -> None:
         DatasetError: `out` is one of them, or lies in one, and this one is no dataset.
         DatasetFolderError: `out` is one of them, or lies in one.
     """
-    target = location(out).resolve()
+    target = resolved(location(out))
     for dataset in datasets:
-        path = dataset.resolve()
+        path = resolved(dataset)
         if path != target and path not in target.parents:
             continue
         read_dataset(dataset)  # of a folder that is none, nothing else is said

@@ -37,6 +37,7 @@ __all__ = [
     "read_ranges",
     "remote_of",
     "remote_path",
+    "resolved",
     "store_errors",
 ]
 
@@ -72,6 +73,11 @@ def is_address(text: str) -> bool:
 def is_remote(path: object) -> bool:
     """Return whether a path that `location` returned is an address."""
     return not isinstance(path, Path)
+
+
+def resolved(path: Path) -> Path:
+    """Return an absolute path without links; one that runs in a circle stays as it is, and is no error yet."""
+    return Path(os.path.realpath(path)) if isinstance(path, Path) else path.resolve()
 
 
 def location(text: str | Path) -> Path:

@@ -39,9 +39,13 @@ def campaign(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     """What a sample of the cases gave, and the material."""
     folder = tmp_path_factory.mktemp("hostile")
     faults = folder / "faults.jsonl"
-    command = [sys.executable, "-m", "benchmarks.hostile", "--sample", "--quiet", "--faults", str(faults)]
+    command = [sys.executable, "-m", "benchmarks.hostile", "--sample", "--together", "18", "--quiet"]
     done = subprocess.run(
-        [*command, "--folder", str(folder / "material")], cwd=repository, capture_output=True, text=True, check=False
+        [*command, "--faults", str(faults), "--folder", str(folder / "material")],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout, done.stderr
     return {**json.loads(done.stdout), "found": faults.read_text(), "place": Place(folder=folder / "material")}

@@ -338,7 +338,7 @@ def tiny(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "dataset"
 
 
-@pytest.mark.parametrize("every", [40, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [40, pytest.param(7, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "command",
     [

@@ -57,7 +57,7 @@ def test_a_process_that_does_not_end_is_killed_and_told_apart(tmp_path: Path) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "n_trials"),
-    [(["--trials", "2"], 56), (["--trials", "1", "--s3", "--pairs", *ON_A_STORE], len(ON_A_STORE))],
+    [(["--trials", "1"], 28), (["--trials", "1", "--s3", "--pairs", *ON_A_STORE], len(ON_A_STORE))],
     ids=["local", "s3"],
 )
 def test_two_commands_at_once_leave_what_one_after_the_other_leaves(

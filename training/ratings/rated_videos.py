@@ -1,12 +1,12 @@
 """The videos that are rated: folders of results of several systems, matched by name."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import UsageError
+from foundation.storage.locations import resolved
 from foundation.text import count_text, printable
 
 __all__ = [
@@ -107,7 +107,7 @@ def named_folder(given: str) -> tuple[str, Path]:
     name, sign, folder = given.partition("=")
     whole = Path(given)
     if not sign or whole.is_dir():
-        return system_name(Path(os.path.realpath(whole)).name), whole  # a link to itself is no error yet
+        return system_name(resolved(whole).name), whole
     return system_name(name), Path(folder)
 
 

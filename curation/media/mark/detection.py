@@ -15,7 +15,7 @@ from foundation.array_types import Float32Array
 from foundation.json_text import json_text
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["LEAST_SCORE", "MarkFinding", "find_mark", "mark_of_pictures"]
+__all__ = ["LEAST_SCORE", "MarkFinding", "find_mark", "mark_at_start", "mark_of_pictures"]
 
 LEAST_SCORE = 6.0
 """Least correlation with the pilots, in standard deviations, at which bits are looked at: the best of all places tried
@@ -94,6 +94,20 @@ def find_mark(path: Path) -> MarkFinding:
                 searched_s=float(end / TICK_RATE_HZ),
             )
     return MarkFinding(path=path, mark_id=None, score=best, first_s=None, searched_s=float(info.n_ticks / TICK_RATE_HZ))
+
+
+def mark_at_start(info: VideoInfo, length_s: float) -> int | None:
+    """Return the id of the mark in the beginning of a video; None: there is none, or too few frames to tell.
+
+    Args:
+        info: what was probed of it.
+        length_s: of the beginning, at most 30 s.
+
+    Raises:
+        MediaError: the file cannot be opened any more.
+    """
+    pictures = list(_small_pictures(info, 0, min(info.n_ticks, int(length_s * TICK_RATE_HZ))))
+    return mark_of_pictures(np.stack(pictures))[0] if len(pictures) >= _LEAST_TICKS else None
 
 
 def mark_of_pictures(luma: Float32Array) -> tuple[int | None, float]:

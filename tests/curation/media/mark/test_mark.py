@@ -7,6 +7,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from helpers.nodding_disc import nodding_disc
 
 from curation.media.encode import encode_mp4
 from curation.media.mark.carriers import SYMBOLS, carriers, rise_and_fall
@@ -21,18 +22,7 @@ N_FRAMES = 128
 
 @pytest.fixture(scope="module")
 def film() -> list[RgbImage]:
-    """A wall with texture, before which a disc with stripes nods; noise of a camera."""
-    rng = np.random.default_rng(3)
-    wall = cv2.resize(rng.uniform(60, 180, (24, 24, 3)).astype(np.float32), (128, 128), interpolation=cv2.INTER_CUBIC)
-    frames = []
-    for number in range(N_FRAMES):
-        frame = wall.copy()
-        middle = (64 + round(6 * np.sin(number / 9)), 70 + round(4 * np.sin(number / 5)))
-        cv2.circle(frame, middle, 30, (200, 160, 140), -1)
-        cv2.circle(frame, (middle[0], middle[1] + 12), 4 + number % 5, (90, 30, 40), -1)
-        noisy = frame + rng.normal(scale=2.0, size=frame.shape)
-        frames.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
-    return frames
+    return nodding_disc(N_FRAMES)
 
 
 @pytest.fixture(scope="module")

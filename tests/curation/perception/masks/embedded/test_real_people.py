@@ -123,7 +123,7 @@ def test_of_all_people_at_most_one_in_forty_loses_anything(dropped: Dropped, sha
     lost, people = set(), set()
     for one in talk_footage(shared_dir):
         if one.path is not None and not one.path.name.startswith(WEARERS):
-            share = dropped(f"talk/{one.path.name}", 0, 4)
+            share = dropped(f"talk/{one.path.name}", 0, 2.4)
             people |= set() if np.isnan(share) else {one.identity}
             lost |= {one.identity} if share > 0 else set()
     assert len(people) > 100
