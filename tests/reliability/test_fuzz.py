@@ -22,7 +22,7 @@ from manifests.reports.validate import validate
 
 pytestmark = pytest.mark.slow  # one run over all files, minutes
 
-VARIANTS = 2
+VARIANTS = 3
 """Of each cut and each kind of damage."""
 
 FORMS = (("mp4", {"movflags": "+faststart"}), ("mp4", {}), ("mp4", {"movflags": "+frag_keyframe+empty_moov"}))
