@@ -70,7 +70,7 @@ class TrainConfig(Section):
     """Clips that are measured, at most, of as many people as there are. Ours."""
     best_metric: str | None = None
     """Metric of the validation by which the best network is kept, whatever checkpoints are removed. null: `psnr_db` of
-    the VAE, `motion_error` of the motion model."""
+    the VAE, `motion_error` of the motion model, `speech_gain` of one that makes landmarks."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Validations in a row that are not better than the best one, after which the run ends early. null: it never
     does."""

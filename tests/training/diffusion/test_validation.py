@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -73,6 +74,15 @@ def _measured(task: DiffusionTask) -> dict[str, float]:
     assert validation is not None
     with torch.no_grad():
         return measured(validation, WHERE, Ranks(device=CPU))
+
+
+@pytest.mark.parametrize(("target", "default"), [("motion_latent", "motion_error"), ("landmarks", "speech_gain")])
+def test_the_best_network_of_landmarks_is_the_one_that_uses_the_speech_most(
+    encoded: Encoded, target: Literal["motion_latent", "landmarks"], default: str
+) -> None:
+    validation = _task(encoded, replace(CONFIG, model=replace(MODEL, target=target))).validation()
+    assert validation is not None
+    assert next(iter(validation.metrics)) == default
 
 
 def test_errors_are_those_of_equation_8_with_each_speech_written_out(encoded: Encoded) -> None:
