@@ -43,6 +43,9 @@ _DYNAMIC_RANGE = 8.0
 
 _MELS_PER_TICK = SAMPLES_PER_TICK // HOP
 
+_COLUMNS_AT_ONCE = 3000
+"""Frames of the spectrogram that are computed together, 30 s, so that long speech takes little memory."""
+
 _WINDOW_TICKS = 750
 """30 s, all that the encoder takes at once."""
 
@@ -147,8 +150,10 @@ def log_mel(audio_16k: Float32Array, n_mels: int = _N_MELS) -> Float32Array:
     padded = np.pad(audio_16k.astype(np.float64), _FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::HOP][: audio_16k.size // HOP]
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_FFT) / _FFT)
-    power = np.square(np.abs(np.fft.rfft(frames * hann, axis=1)))
-    log_power = np.log10(np.maximum(_mel_bands(n_mels) @ power.T, 1e-10))
+    log_power = np.empty((n_mels, len(frames)))
+    for first in range(0, len(frames), _COLUMNS_AT_ONCE):
+        power = np.square(np.abs(np.fft.rfft(frames[first : first + _COLUMNS_AT_ONCE] * hann, axis=1)))
+        log_power[:, first : first + _COLUMNS_AT_ONCE] = np.log10(np.maximum(_mel_bands(n_mels) @ power.T, 1e-10))
     limited: Float64Array = np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE)
     return ((limited + 4.0) / 4.0).astype(np.float32)
 

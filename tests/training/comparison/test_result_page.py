@@ -26,7 +26,7 @@ def test_the_page_shows_figures_and_pictures_and_asks_for_nothing(
     with browser() as started, opened(started, out / "table.html", width=390) as (page, wrong):
         assert wrong == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        rows = page.locator("main > .scroll").first.locator("tbody tr")
+        rows = page.locator("main .scroll").first.locator("tbody tr")
         assert rows.locator("th").all_inner_texts() == [name, "short", "truth"]
         assert f"{akd.value:.3f}" in rows.nth(0).inner_text()
         # truth and both systems of `a`, truth and one of the other two; the short one ends before the last picture

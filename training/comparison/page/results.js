@@ -4,9 +4,14 @@ const TITLES = {
   speech: "Speech-driven results",
 };
 
-/** A table that scrolls by itself where it is wider than the window, by keys, too. */
-function scrolling(label, table) {
-  return el("div", { class: "scroll", role: "region", "aria-label": label, tabindex: 0 }, table);
+/** A table that scrolls by itself where it is wider than the window, by keys, too, below a note that does not. */
+function scrolling(label, table, note) {
+  return el("div", {}, note ? el("p", { class: "note" }, note) : null,
+    el("div", { class: "scroll", role: "region", "aria-label": label, tabindex: 0 }, table));
+}
+
+function counted(n, name) {
+  return `${n} ${n === 1 ? name : `${name}s`}`;
 }
 
 function cell(row, column, best) {
@@ -24,26 +29,26 @@ function figures() {
     PAGE.columns.map((column) => cell(one, column, truth ? null : PAGE.best[column.key])),
     el("td", {}, String(one.videos)), el("td", {}, String(one.frames)));
   return scrolling("Figures of the systems", el("table", {},
-    el("caption", {}, "Below each figure its 95 % interval over videos. Arrows show which figures are better; the best is bold."),
-    el("thead", {}, head), el("tbody", {}, PAGE.rows.map((one) => row(one, false)), row(PAGE.truth, true))));
+    el("thead", {}, head), el("tbody", {}, PAGE.rows.map((one) => row(one, false)), row(PAGE.truth, true))),
+    "Below each figure its 95 % interval over videos. Arrows show which figures are better; the best is bold.");
 }
 
 function tests() {
   const names = ["Systems", "Column", "Difference", "95 % interval", "p", "p, adjusted", "Videos"];
   return scrolling("Differences between systems", el("table", {},
-    el("caption", {}, "The first system less the second, on the same videos; p by changes of sign, adjusted for all tests by Holm's method."),
     el("thead", {}, el("tr", {}, names.map((name, i) => el("th", { scope: "col", class: i < 2 ? "left" : null }, name)))),
     el("tbody", {}, PAGE.tests.map((row) => el("tr", {}, row.map((text, i) => (i === 0
-      ? el("th", { scope: "row" }, text) : el("td", { class: i === 1 ? "left" : null }, text))))))));
+      ? el("th", { scope: "row" }, text) : el("td", { class: i === 1 ? "left" : null }, text))))))),
+    "The first system less the second, on the same videos; p by changes of sign, adjusted for all tests by Holm's method.");
 }
 
 function published() {
   return scrolling("Figures of the paper", el("table", {},
-    el("caption", {}, "The paper's own figures, of its own videos and landmarks."),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "System"),
       PAGE.published.columns.map((name) => el("th", { scope: "col" }, name)), el("th", { scope: "col" }, "table"))),
     el("tbody", {}, PAGE.published.rows.map((row) => el("tr", {}, el("th", { scope: "row" }, row.system),
-      row.figures.map((figure) => el("td", {}, figure === null ? "–" : figure)), el("td", {}, String(row.table)))))));
+      row.figures.map((figure) => el("td", {}, figure === null ? "–" : figure)), el("td", {}, String(row.table)))))),
+    "The paper's own figures, of its own videos and landmarks.");
 }
 
 function strips(video) {
@@ -69,7 +74,7 @@ function reasons() {
 document.getElementById("top").append(el("div", { class: "row title" }, el("h1", {}, TITLES[PAGE.table]),
   themeButton(() => {})));
 document.getElementById("content").append(
-  el("p", { class: "faint" }, `${PAGE.truth.videos} videos, ${PAGE.rows.length} ${PAGE.rows.length === 1 ? "system" : "systems"}`
+  el("p", { class: "faint" }, `${counted(PAGE.truth.videos, "video")}, ${counted(PAGE.rows.length, "system")}`
     + (PAGE.landmarks ? `; landmarks of AKD, LMD and MSI: ${PAGE.landmarks}` : "")),
   figures(),
   ...list("Not computed", reasons()),
