@@ -6,14 +6,15 @@ Their mean over a stretch is its curve. Everything that is said of a stretch fol
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from foundation.array_types import Float32Array, Float64Array, Int64Array
+from foundation.array_types import Float32Array, Float64Array, Int32Array, Int64Array
 from manifests.schema.face_measures import SYNC_LAG_TICKS
 
-__all__ = ["LAGS", "SURE_TICKS", "SURE_Z", "SyncCurve", "SyncSums", "pooled"]
+__all__ = ["LAGS", "SURE_TICKS", "SURE_Z", "SyncCurve", "SyncSums", "confidences", "mean_curves", "pooled"]
 
 LAGS: Int64Array = np.arange(-SYNC_LAG_TICKS, SYNC_LAG_TICKS + 1)
 """(31,) lags in ticks of 40 ms; at a positive one the sound comes later than the lips."""
@@ -27,8 +28,32 @@ SURE_TICKS = 111
 _LEAST_SHARE = 0.5
 """A lag that fewer of the ticks have is left out of the curve: near an end of the sound it rests on few ticks."""
 
+_Counts = Int32Array | Int64Array
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+def mean_curves(total: Float64Array, count: _Counts, n_ticks: _Counts) -> Float32Array:
+    """Return the (S, 31) means of S stretches, NaN at lags that were measured on too few ticks.
+
+    Args:
+        total: (S, 31) sums of the measured scores at each lag.
+        count: (S, 31) ticks that have a score at the lag.
+        n_ticks: (S,) ticks that have a score at any lag.
+    """
+    known = (count > 0) & (count >= _LEAST_SHARE * n_ticks[:, None])
+    mean: Float32Array = np.where(known, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    return mean
+
+
+def confidences(mean: Float32Array) -> Float32Array:
+    """Return the (S,) heights of the peaks of (S, 31) curves above their medians over the lags, NaN where all are."""
+    ordered = np.sort(mean, axis=1)  # NaN comes last
+    n_known, curve = np.count_nonzero(~np.isnan(mean), axis=1), np.arange(len(mean))
+    lower, upper = ordered[curve, (n_known - 1) // 2], ordered[curve, n_known // 2]
+    height: Float32Array = ordered[curve, n_known - 1] - (lower + upper) / np.float32(2.0)
+    return height
+
+
+@dataclass(frozen=True, eq=False)
 class SyncCurve:
     """Mean agreement of lips and sound of a stretch, by lag."""
 
@@ -37,15 +62,20 @@ class SyncCurve:
     n_ticks: int
     """Ticks that it is the mean of."""
 
+    @cached_property
+    def _peak(self) -> int:
+        """Place of the highest value."""
+        return int(np.argmax(np.fmax(self.mean, -np.inf)))
+
     @property
     def peak_lag(self) -> int:
         """Lag of the highest value, ticks."""
-        return int(LAGS[np.nanargmax(self.mean)])
+        return int(LAGS[self._peak])
 
-    @property
+    @cached_property
     def confidence(self) -> float:
         """Height of the peak above the median over the lags."""
-        return float(np.nanmax(self.mean) - np.nanmedian(self.mean))
+        return float(confidences(self.mean[None])[0])
 
     @property
     def z(self) -> float:
@@ -55,7 +85,7 @@ class SyncCurve:
     @property
     def offset_ticks(self) -> float:
         """Time by which the sound is late, ticks: the top of the parabola through the peak and the lags beside it."""
-        peak = int(np.nanargmax(self.mean))
+        peak = self._peak
         if not 0 < peak < len(LAGS) - 1:
             return float(LAGS[peak])
         before, top, after = (float(value) for value in self.mean[peak - 1 : peak + 2])
@@ -99,13 +129,8 @@ class SyncSums:
         >>> curve.peak_lag, curve.confidence, curve.z, curve.offset_ticks
         (2, 0.5, 5.0, 2.0)
         """
-        if self.n_ticks == 0:
-            return None
-        known = self.count >= _LEAST_SHARE * self.n_ticks
-        if not known.any():
-            return None
-        mean = np.where(known, self.total / np.maximum(self.count, 1), np.nan)
-        return SyncCurve(mean.astype(np.float32), self.n_ticks)
+        (mean,) = mean_curves(self.total[None], self.count[None], np.array([self.n_ticks]))
+        return None if np.isnan(mean).all() else SyncCurve(mean, self.n_ticks)
 
 
 def pooled(stretches: Iterable[SyncSums]) -> SyncSums:

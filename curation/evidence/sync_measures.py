@@ -1,17 +1,19 @@
 """What the rule `sync` takes of a video: nothing else is needed to judge any stretch of it again."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
 from foundation.array_types import BoolArray, Float16Array, Float32Array, Int64Array
+from manifests.score_sums import ScoreSums
 
 __all__ = ["SyncMeasures", "sync_measures"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SyncMeasures:
     """Measures of the main face of a video of T ticks."""
 
@@ -36,6 +38,11 @@ class SyncMeasures:
 
     def __len__(self) -> int:
         return len(self.breaks)
+
+    @cached_property
+    def score_sums(self) -> ScoreSums | None:
+        """Sums of the scores, added up when they are first asked for."""
+        return None if self.scores is None else ScoreSums.of(self.scores)
 
 
 def sync_measures(evidence: Evidence, face: FaceMeasures, main: MainTrack, breaks: BoolArray) -> SyncMeasures:

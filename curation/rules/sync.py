@@ -4,36 +4,33 @@ It judges the stretches that pass all other rules of tier `diffusion`, each as a
 follows from the scores in the evidence, so that a later decision needs no network.
 """
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import accumulate
 
 import numpy as np
 
 from curation.evidence.sync_measures import SyncMeasures
 from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
+from curation.rules.sync_alone import JudgedAlone, VideoStretches, judged_alone, stretch_measures
 from curation.rules.sync_settings import SyncSettings
 from curation.rules.verdict import Verdicts
 from foundation.array_types import Float32Array
-from manifests.sync_curve import SyncCurve, SyncSums, pooled
-from manifests.timeline import TICK_RATE_HZ, TickRange
+from manifests.score_sums import StretchSums, sums_between
+from manifests.sync_curve import SyncCurve
+from manifests.timeline import TickRange
 from manifests.vocabulary import SyncOutcome, SyncReason
 
 __all__ = [
     "NOTHING_JUDGED",
-    "JudgedAlone",
     "SyncSettings",
     "SyncedStretch",
     "VideoSync",
     "dropped_by_sync",
     "judge_sync",
 ]
-
-_LEAST_MEASURED = 0.5
-"""A stretch of which less was measured is not judged by the rest."""
-
-_COVERED_PROB = 0.5
-"""Mean probability of a covered mouth from which the lips are not seen."""
 
 _DROPS: Mapping[str, tuple[SyncOutcome, ...]] = {
     "nothing": (),
@@ -77,19 +74,6 @@ class VideoSync:
         return frozenset(stretch.ticks for stretch in self.stretches if stretch.dropped)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class JudgedAlone:
-    """What a stretch is by its own ticks and those around it, whatever the other stretches are."""
-
-    stretch: SyncedStretch
-    sums: SyncSums | None
-    """None where it was not measured."""
-    wider: SyncCurve | None
-    """Of a short one, its curve with the ticks around it."""
-    descriptor: Float32Array
-    """(D,) mean descriptor of the face; empty where there is none, or where it was not measured."""
-
-
 NOTHING_JUDGED = VideoSync()
 """Of a video without a stretch to judge."""
 
@@ -101,7 +85,6 @@ def judge_sync(
     *,
     min_speech_prob: float,
     max_distance: float,
-    known: MutableMapping[TickRange, JudgedAlone] | None = None,
 ) -> VideoSync:
     """Judge stretches of a video that satisfy every other rule of tier `diffusion`.
 
@@ -115,160 +98,157 @@ def judge_sync(
         settings: limits.
         min_speech_prob: probability from which a tick counts as speech.
         max_distance: largest distance of two identity descriptors of one face.
-        known: stretches of the same video that were judged by the same settings before, to which these are added.
     """
+    if not stretches:
+        return NOTHING_JUDGED
+    videos = [(video, stretches)]
+    alone = judged_alone(stretch_measures(videos, min_speech_prob=min_speech_prob), settings)
+    told = dict(enumerate(_told_alone(alone, place, ticks, settings) for place, ticks in enumerate(stretches)))
+    told |= _judged_with_others(videos, alone, settings, max_distance)
     drops = _DROPS[settings.drop]
-    sums: dict[TickRange, SyncSums] = {}
-    wider: dict[TickRange, SyncCurve] = {}
-    told: dict[TickRange, SyncedStretch] = {}
-    alone = {} if known is None else known
-    for ticks in stretches:
-        if ticks not in alone:
-            alone[ticks] = _alone(video, ticks, settings, min_speech_prob)
-        one = alone[ticks]
-        told[ticks] = one.stretch
-        if one.sums is not None:
-            sums[ticks] = one.sums
-        if one.wider is not None:
-            wider[ticks] = one.wider
-    for of_face in _by_face(video, {ticks: alone[ticks].descriptor for ticks in sums}, max_distance):
-        told |= _judged_together({ticks: told[ticks] for ticks in of_face}, sums, wider, settings)
     return VideoSync(
-        stretches=tuple(replace(told[ticks], dropped=told[ticks].outcome in drops) for ticks in stretches),
-        curve=pooled(sums.values()).curve(),
+        stretches=tuple(replace(stretch, dropped=stretch.outcome in drops) for stretch in told.values()),
+        curve=alone.sums.pooled(alone.measured).curve(),
     )
 
 
 def dropped_by_sync(
-    video: SyncMeasures,
-    stretches: Sequence[TickRange],
-    settings: SyncSettings,
-    *,
-    min_speech_prob: float,
-    max_distance: float,
-    known: MutableMapping[TickRange, JudgedAlone],
-) -> frozenset[TickRange]:
-    """Return what `judge_sync` drops; where each stretch is clear by itself, none is judged with others."""
-    for ticks in stretches:
-        if ticks not in known:
-            known[ticks] = _alone(video, ticks, settings, min_speech_prob)
-    if all(known[ticks].stretch.outcome != "undecided" for ticks in stretches):
-        drops = _DROPS[settings.drop]
-        return frozenset(ticks for ticks in stretches if known[ticks].stretch.outcome in drops)
-    return judge_sync(
-        video, stretches, settings, min_speech_prob=min_speech_prob, max_distance=max_distance, known=known
-    ).dropped
-
-
-def _alone(video: SyncMeasures, ticks: TickRange, settings: SyncSettings, min_speech_prob: float) -> JudgedAlone:
-    reason, own = _measured(video, ticks, settings, min_speech_prob)
-    if own is None:
-        stretch = SyncedStretch(ticks=ticks, outcome="not_measured", reason=reason, limit=settings.in_sync_z)
-        return JudgedAlone(stretch=stretch, sums=None, wider=None, descriptor=np.zeros(0, np.float32))
-    short = own.n_ticks < settings.sure_ticks
-    wider = _curve_around(video, ticks, settings.around_ticks) if short else None
-    first, end = np.searchsorted(video.described, ticks)
-    descriptor = video.descriptor[first:end].mean(axis=0) if end > first else np.zeros(0, np.float32)
-    return JudgedAlone(stretch=_judged_alone(ticks, own, settings), sums=own, wider=wider, descriptor=descriptor)
-
-
-def _measured(
-    video: SyncMeasures, ticks: TickRange, settings: SyncSettings, min_speech_prob: float
-) -> tuple[SyncReason | None, SyncSums | None]:
-    """Return the sums of a stretch, or why it cannot be judged."""
-    own, n_ticks = slice(*ticks), ticks[1] - ticks[0]
-    if video.speech_prob is None:
-        return "no_sound", None
-    if video.scores is None:
-        return "no_scores", None
-    sums = SyncSums.of(video.scores[own])
-    n_pictures = 1 + int(np.count_nonzero(video.moved[ticks[0] + 1 : ticks[1]]))
-    checks: dict[SyncReason, bool] = {
-        "no_scores": sums.n_ticks < _LEAST_MEASURED * n_ticks,
-        "few_ticks": sums.n_ticks < settings.min_ticks or sums.curve() is None,
-        "little_speech": float(np.mean(video.speech_prob[own] >= min_speech_prob)) < settings.min_speech,
-        # a stretch may hold one picture less than its length times the rate
-        "few_pictures": (n_pictures + 1) * float(TICK_RATE_HZ) < settings.min_pictures_hz * n_ticks,
-        "turned": float(np.mean(np.abs(video.yaw_deg[own]))) > settings.max_yaw_deg,
-        "covered": float(np.mean(video.mask_prob[own])) > _COVERED_PROB,
+    videos: Sequence[VideoStretches], settings: SyncSettings, *, min_speech_prob: float, max_distance: float
+) -> list[list[bool]]:
+    """Return whether each stretch of each of several videos leaves tier `diffusion`, as `judge_sync` tells."""
+    alone = judged_alone(stretch_measures(videos, min_speech_prob=min_speech_prob), settings)
+    outcomes = dict(enumerate(alone.outcome))
+    outcomes |= {
+        place: stretch.outcome for place, stretch in _judged_with_others(videos, alone, settings, max_distance).items()
     }
-    reason = next((reason for reason, holds in checks.items() if holds), None)
-    return reason, sums if reason is None else None
+    drops = _DROPS[settings.drop]
+    return [[outcomes[place] in drops for place in places] for places in _places(videos)]
 
 
-def _judged_alone(ticks: TickRange, sums: SyncSums, settings: SyncSettings) -> SyncedStretch:
-    curve = sums.curve()
-    if curve is None:
-        raise AssertionError(f"stretch {ticks} was measured and has no curve")
-    stretch = SyncedStretch(ticks=ticks, outcome="undecided", curve=curve, value=curve.z, limit=settings.in_sync_z)
-    if curve.z >= settings.in_sync_z:
-        return replace(stretch, outcome="in_sync")
-    return stretch if curve.n_ticks < settings.sure_ticks else _refuted(stretch, curve, settings)
+def _places(videos: Sequence[VideoStretches]) -> list[range]:
+    """Return the places of the stretches of each video among all."""
+    ends = list(accumulate(len(stretches) for _, stretches in videos))
+    return [range(end - len(stretches), end) for end, (_, stretches) in zip(ends, videos, strict=True)]
 
 
-def _curve_around(video: SyncMeasures, ticks: TickRange, n_ticks: int) -> SyncCurve | None:
-    """Return the curve of a range with at most `n_ticks` before and after it, as far as its face goes on."""
-    scores = video.scores
-    if scores is None:
-        return None
+def _told_alone(alone: JudgedAlone, place: int, ticks: TickRange, settings: SyncSettings) -> SyncedStretch:
+    outcome, reason = alone.outcome[place], alone.reason[place]
+    if outcome == "not_measured":
+        return SyncedStretch(ticks=ticks, outcome=outcome, reason=reason, limit=settings.in_sync_z)
+    curve = alone.curve(place)
+    limit = settings.refuted_below(curve.n_ticks) if outcome == "not_in_sync" else settings.in_sync_z
+    return SyncedStretch(ticks=ticks, outcome=outcome, curve=curve, value=curve.z, limit=limit)
+
+
+def _judged_with_others(
+    videos: Sequence[VideoStretches], alone: JudgedAlone, settings: SyncSettings, max_distance: float
+) -> dict[int, SyncedStretch]:
+    """Return the stretches that are undecided alone, judged by more ticks, by their places among all."""
+    left: dict[int, SyncedStretch] = {}
+    short: dict[int, tuple[SyncMeasures, TickRange]] = {}
+    by_face: list[Sequence[int]] = []
+    for (video, stretches), places in zip(videos, _places(videos), strict=True):
+        own = dict(zip(places, stretches, strict=True))
+        undecided = [place for place in places if alone.outcome[place] == "undecided"]
+        if not undecided:
+            continue
+        left |= {place: _told_alone(alone, place, own[place], settings) for place in undecided}
+        short |= {place: (video, own[place]) for place in undecided if alone.sums.n_ticks[place] < settings.sure_ticks}
+        measured = {place: ticks for place, ticks in own.items() if alone.reason[place] is None}
+        by_face += _by_face(video, measured, max_distance)
+    wider = _curves_around(short, settings.around_ticks)
+    told: dict[int, SyncedStretch] = {}
+    for of_face in by_face:
+        of_them = {place: left[place] for place in of_face if place in left}
+        if of_them:
+            told |= _judged_together(of_them, of_face, alone.sums, wider, settings)
+    return told
+
+
+def _curves_around(
+    stretches: Mapping[int, tuple[SyncMeasures, TickRange]], n_ticks: int
+) -> Mapping[int, SyncCurve | None]:
+    """Return the curves of stretches with at most `n_ticks` before and after each, as far as its face goes on."""
+    if not stretches:
+        return {}
+    sums = sums_between(
+        [(video.score_sums, np.array([_wider(video, ticks, n_ticks)])) for video, ticks in stretches.values()]
+    )
+    return {place: sums.pooled([number]).curve() for number, place in enumerate(stretches)}
+
+
+def _wider(video: SyncMeasures, ticks: TickRange, n_ticks: int) -> TickRange:
+    """Return a range with at most `n_ticks` before and after it, as far as its face goes on."""
     first, end = ticks
-    track, track_id = int(video.track_id[first]), video.track_id
-    while first > max(0, ticks[0] - n_ticks) and not video.breaks[first] and track_id[first - 1] == track:
-        first -= 1
-    while end < min(len(video), ticks[1] + n_ticks) and not video.breaks[end] and track_id[end] == track:
-        end += 1
-    return SyncSums.of(scores[first:end]).curve()
+    lowest, highest = max(0, first - n_ticks), min(len(video), end + n_ticks)
+    other = video.track_id[lowest:highest] != video.track_id[first]
+    # where the face does not go on: to a tick from the one after it, and from the one before it
+    before = np.flatnonzero(other[: first - lowest] | video.breaks[lowest + 1 : first + 1])
+    after = np.flatnonzero(other[end - lowest :] | video.breaks[end:highest])
+    if before.size:
+        lowest += 1 + int(before[-1])
+    return lowest, end + int(after[0]) if after.size else highest
 
 
-def _by_face(
-    video: SyncMeasures, described: Mapping[TickRange, Float32Array], max_distance: float
-) -> Sequence[Sequence[TickRange]]:
-    """Return the stretches of each face: of one track, or, over a cut, with descriptors that are near each other.
+def _by_face(video: SyncMeasures, stretches: Mapping[int, TickRange], max_distance: float) -> Sequence[Sequence[int]]:
+    """Return the places of the stretches of each face: of one track, or, over a cut, with descriptors near each other.
 
     Args:
         video: the measurements.
-        described: the mean descriptor of each stretch, empty where there is none.
+        stretches: by their places.
         max_distance: largest distance of two descriptors of one face.
     """
-    faces: list[tuple[set[int], Float32Array, list[TickRange]]] = []
-    for ticks, mean in described.items():
-        track = int(video.track_id[ticks[0]])
-        for tracks, descriptor, members in faces:
-            # of a stretch without a descriptor, only the track tells whose face it is
-            known = mean.size > 0 and descriptor.size > 0
-            near = known and float(np.linalg.norm(mean - descriptor)) <= max_distance
-            if track in tracks or near:
+
+    @cache
+    def descriptor(place: int) -> Float32Array | None:
+        first, end = np.searchsorted(video.described, stretches[place])
+        mean: Float32Array | None = video.descriptor[first:end].mean(axis=0) if end > first else None
+        return mean
+
+    def near(one: int, other: int) -> bool:
+        # of a stretch without a descriptor, only the track tells whose face it is
+        its, others = descriptor(one), descriptor(other)
+        return its is not None and others is not None and float(np.linalg.norm(its - others)) <= max_distance
+
+    faces: list[tuple[set[int], list[int]]] = []
+    for place, (first, _) in stretches.items():
+        track = int(video.track_id[first])
+        for tracks, members in faces:
+            if track in tracks or near(place, members[0]):
                 tracks.add(track)
-                members.append(ticks)
+                members.append(place)
                 break
         else:
-            faces.append(({track}, mean, [ticks]))
-    return [members for _, _, members in faces]
+            faces.append(({track}, [place]))
+    return [members for _, members in faces]
 
 
 def _judged_together(
-    told: dict[TickRange, SyncedStretch],
-    sums: Mapping[TickRange, SyncSums],
-    wider: Mapping[TickRange, SyncCurve],
+    left: Mapping[int, SyncedStretch],
+    of_face: Sequence[int],
+    sums: StretchSums,
+    wider: Mapping[int, SyncCurve | None],
     settings: SyncSettings,
-) -> dict[TickRange, SyncedStretch]:
+) -> dict[int, SyncedStretch]:
     """Judge what is left open of one face by more ticks.
 
     Args:
-        told: by its own curve, of each stretch of the face.
-        sums: of each.
+        left: the stretches that are undecided by their own curves, by place.
+        of_face: places of all stretches of the face.
+        sums: of the stretches of all places.
         wider: curves of short ones with the ticks around them.
         settings: limits.
     """
-    whole = pooled(sums[ticks] for ticks in told).curve()
-    for ticks, alone in list(told.items()):
-        by_wider = _agreeing(alone, wider.get(ticks), settings)
-        told[ticks] = _agreeing(by_wider, whole, settings)
-    left = [ticks for ticks, stretch in told.items() if stretch.outcome == "undecided"]
-    rest = pooled(sums[ticks] for ticks in left).curve()
-    for ticks in left:
-        for more in (rest, wider.get(ticks), told[ticks].curve):
-            told[ticks] = _refuted(told[ticks], more, settings)
+    whole = sums.pooled(of_face).curve()
+    told = {
+        place: _agreeing(_agreeing(stretch, wider.get(place), settings), whole, settings)
+        for place, stretch in left.items()
+    }
+    still = [place for place, stretch in told.items() if stretch.outcome == "undecided"]
+    rest = sums.pooled(still).curve()
+    for place in still:
+        for more in (rest, wider.get(place), told[place].curve):
+            told[place] = _refuted(told[place], more, settings)
     return told
 
 

@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from curation.decision.settings import RulesSettings
+from curation.evidence.sync_measures import SyncMeasures
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
-from curation.rules.sync import JudgedAlone, dropped_by_sync
+from curation.rules.sync import dropped_by_sync
 from curation.what_if.tried_videos import TriedVideos
 from foundation.array_types import BoolArray, Int64Array
 from manifests.timeline import TickRange
 
 __all__ = ["SyncDrops"]
+
+_Asked = tuple[int, tuple[TickRange, ...]]
+"""A video, by its place in the row, and its stretches."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -22,10 +26,8 @@ class SyncDrops:
 
     identity: str
     """Value of `perception.identity` that the evidence was measured with."""
-    told: dict[Hashable, dict[tuple[int, tuple[TickRange, ...]], frozenset[TickRange]]] = field(default_factory=dict)
-    """By settings, and then by video and its stretches: what is dropped."""
-    alone: dict[Hashable, dict[int, dict[TickRange, JudgedAlone]]] = field(default_factory=dict)
-    """By settings, and then by video: its stretches, most of which are the same under the next combination."""
+    told: dict[Hashable, dict[_Asked, list[bool]]] = field(default_factory=dict)
+    """By settings, and then by video and its stretches: whether each is dropped."""
 
     def __call__(self, row: TriedVideos, rules: RulesSettings, firsts: Int64Array, ends: Int64Array) -> BoolArray:
         """Return whether each stretch is dropped, as `curation.rules.sync` judges it.
@@ -45,25 +47,26 @@ class SyncDrops:
         bounds = np.searchsorted(of, np.arange(len(row.sync) + 1))
         starts = row.first_tick[of]
         stretches = list(zip((firsts - starts).tolist(), (ends - starts).tolist(), strict=True))
-        # settings are hashed once for all videos: that takes longer than to judge most of these
-        known = self.alone.setdefault((settings, min_speech_prob), {})
         told = self.told.setdefault((settings, min_speech_prob, rules.tracks), {})
-        max_distance = rules.tracks.max_distance(IDENTITIES.card(self.identity, IdentityCard))
+        asked: list[tuple[slice, _Asked]] = []
+        new: dict[_Asked, tuple[SyncMeasures, tuple[TickRange, ...]]] = {}
         for place in np.flatnonzero(np.diff(bounds)).tolist():
             video = row.sync[place]
             if video is None:
                 continue
             own = slice(bounds[place], bounds[place + 1])
-            ticks = tuple(stretches[own])
-            if (place, ticks) not in told:
-                told[(place, ticks)] = dropped_by_sync(
-                    video,
-                    ticks,
-                    settings,
-                    min_speech_prob=min_speech_prob,
-                    max_distance=max_distance,
-                    known=known.setdefault(place, {}),
-                )
-            found = told[(place, ticks)]
-            dropped[own] = [one in found for one in ticks]
+            one = place, tuple(stretches[own])
+            asked.append((own, one))
+            if one not in told:
+                new[one] = video, one[1]
+        if new:
+            found = dropped_by_sync(
+                list(new.values()),
+                settings,
+                min_speech_prob=min_speech_prob,
+                max_distance=rules.tracks.max_distance(IDENTITIES.card(self.identity, IdentityCard)),
+            )
+            told |= dict(zip(new, found, strict=True))
+        for own, one in asked:
+            dropped[own] = told[one]
         return dropped

@@ -31,6 +31,15 @@ def test_z_is_the_peak_above_the_median_times_the_root_of_the_ticks() -> None:
     assert found.z == pytest.approx(0.5 * 8)
 
 
+def test_the_median_is_over_the_lags_that_were_measured_in_single_precision() -> None:
+    rng = np.random.default_rng(6)
+    for n_missing in (*range(31), 0, 1, 2):
+        mean = rng.normal(size=31).astype(np.float32)
+        mean[rng.permutation(31)[:n_missing]] = np.nan
+        assert SyncCurve(mean, 80).confidence == float(np.nanmax(mean) - np.nanmedian(mean))
+        assert SyncCurve(mean, 80).peak_lag == LAGS[np.nanargmax(mean)]
+
+
 @pytest.mark.parametrize("true", [2.0, 2.25, -3.4, 6.49])
 def test_the_offset_of_a_parabola_is_its_top(true: float) -> None:
     # a parabola is met exactly by one through three of its points
