@@ -31,7 +31,7 @@ import numpy as np
 from benchmarks.curation.processes import results_of
 from benchmarks.curation.straightforward_loops import View, Way, decode_only, dlib_loop, every_frame, scrfd_loop
 from curation.analysis.analyze import analyze
-from curation.engine.worker import use_one_thread
+from curation.engine.one_thread import use_one_thread
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo, probe
 from curation.perception.models import load_perception, perception_assets

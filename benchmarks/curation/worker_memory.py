@@ -25,7 +25,7 @@ from benchmarks.checkout import SAMPLE
 from benchmarks.curation.processes import results_of
 from curation.analysis.analyze import analyze
 from curation.decision.decide import decide
-from curation.engine.worker import use_one_thread
+from curation.engine.one_thread import use_one_thread
 from curation.media.audio import tick_audio
 from curation.media.frames import tick_frames
 from curation.media.probe import probe

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures.curated_videos import WIDE_PX
-from curation.engine.worker import use_one_thread
+from curation.engine.one_thread import use_one_thread
 from curation.evidence.boxes import link_boxes
 from curation.media.frames import tick_frames
 from curation.media.probe import probe

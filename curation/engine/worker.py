@@ -1,7 +1,5 @@
 """Worker without Ray: the plan of its run, and all models loaded."""
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +12,7 @@ from curation.analysis.tick_choice import EveryTick, TickChoice
 from curation.decision.core_choice import CoreChoice
 from curation.decision.decide import Decision, decide
 from curation.engine.comparison import compared
+from curation.engine.one_thread import use_one_thread
 from curation.engine.sound_first import looked_at
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, FrameEvidence
@@ -38,7 +37,7 @@ from curation.speech.models import SpeechModels, load_speech
 from foundation.storage.leases import LeaseToken, adopt
 from manifests.timeline import TickRange, ticks_of
 
-__all__ = ["VideoWorker", "WorkerPlan", "ignore_length", "use_one_thread"]
+__all__ = ["VideoWorker", "WorkerPlan", "ignore_length"]
 
 
 def ignore_length(_length_s: float) -> None:
@@ -295,14 +294,3 @@ class VideoWorker:
             face_ratio=settings.crop.face_ratio,
             tiers=settings.tiers,
         )
-
-
-def use_one_thread() -> None:
-    """Keep every library of this process on one thread, so that workers scale with cores."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    if (torch := sys.modules.get("torch")) is not None:  # it was imported before, and has read the variables
-        torch.set_num_threads(1)
-    import cv2
-
-    cv2.setNumThreads(0)

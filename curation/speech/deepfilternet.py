@@ -88,9 +88,10 @@ class DeepFilterDenoiser:
         noisy = np.zeros(n_hops * HOP, dtype=np.float32)
         noisy[: audio_48k.size] = audio_48k
         late = self._network(noisy) if n_hops <= _MOST_HOPS else self._hop_by_hop(noisy)
-        clean = np.zeros(noisy.size, dtype=np.float32)
-        clean[: max(0, noisy.size - _DELAY_HOPS * HOP)] = late[_DELAY_HOPS * HOP :]
-        return clean[: audio_48k.size]
+        n_finished = max(0, noisy.size - _DELAY_HOPS * HOP)
+        late[:n_finished] = late[_DELAY_HOPS * HOP :]
+        late[n_finished:] = 0.0
+        return late[: audio_48k.size]
 
     def _hop_by_hop(self, noisy: Float32Array) -> Float32Array:
         """Return (HOP N,) samples of the official runtime for (HOP N,) of 48 kHz, three hops late."""
@@ -123,9 +124,11 @@ def _resampled(audio: Float64Array, n_samples: int) -> Float64Array:
     resized = np.zeros(n_samples // 2 + 1, dtype=spectrum.dtype)
     half = min(audio.size, n_samples) // 2
     resized[: half + 1] = spectrum[: half + 1]
+    del spectrum  # of speech of ten minutes each of these arrays has hundreds of megabytes
     # The highest frequency of the shorter one stands for itself and its mirror image.
     resized[half] *= 0.5 if n_samples > audio.size else 2.0
-    scaled: Float64Array = irfft(resized, n_samples) * (n_samples / audio.size)
+    scaled: Float64Array = irfft(resized, n_samples, overwrite_x=True)
+    scaled *= n_samples / audio.size
     return scaled
 
 

@@ -43,7 +43,6 @@ __all__ = [
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "https": "http"}
 """By protocol that needs an optional package, the extra of this project that installs it."""
-
 _LOCAL = ("file", "local")
 
 IN_MEMORY_BYTES = 64 << 20
@@ -83,9 +82,8 @@ def resolved(path: Path) -> Path:
 def location(text: str | Path) -> Path:
     """Return the path for a user's text: a local path, or an address such as ``s3://bucket/folder``.
 
-    A path is returned as it is.
-
-    Credentials and endpoints come from the environment and the configuration of fsspec and the protocol's package.
+    A path is returned as it is. Credentials and endpoints come from the environment and the configuration of fsspec and
+    the protocol's package.
 
     Raises:
         StorageError: the protocol is unknown, or its package is not installed; the message says how to install it.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curation.engine.one_thread import use_one_thread
 from curation.engine.ray_start import connect, sigterm_of_this_program
-from curation.engine.worker import use_one_thread
 from foundation.devices import resolve_device, torch_device
 from generation.batch.job_list import ListedJob
 from generation.batch.job_maker import JobOutcome, outcome_of

@@ -3,7 +3,7 @@
 import cv2
 import torch
 
-from curation.engine.worker import use_one_thread
+from curation.engine.one_thread import use_one_thread
 
 
 def test_libraries_that_were_imported_before_are_kept_on_one_thread_too() -> None:
