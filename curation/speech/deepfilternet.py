@@ -77,8 +77,8 @@ class DeepFilterDenoiser:
         after = n_padded - _WARM_UP_SAMPLES - audio_16k.size
         padded = np.pad(audio_16k.astype(np.float64), (_WARM_UP_SAMPLES, after), mode="symmetric")
         # A band-limited resampling by an exact ratio loses and shifts nothing, unlike one with a finite filter.
-        enhanced_48k = self._enhance(_resampled(padded, n_padded * _RATIO).astype(np.float32))
-        enhanced = _resampled(enhanced_48k.astype(np.float64), n_padded)
+        enhanced_48k = self._enhance(_resampled(padded, n_padded * _RATIO).astype(np.float32)).astype(np.float64)
+        enhanced = _resampled(enhanced_48k, n_padded)
         kept = enhanced[_WARM_UP_SAMPLES : _WARM_UP_SAMPLES + audio_16k.size]
         return np.ascontiguousarray(kept, dtype=np.float32)
 
