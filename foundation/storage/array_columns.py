@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from foundation.array_types import Int64Array
+from foundation.storage.parquet_bounds import schema_of
 
 __all__ = ["ArrayKind", "Numbers", "array_kind", "array_ranges"]
 
@@ -64,7 +65,7 @@ def array_ranges(metadata: pq.FileMetaData, kinds: Sequence[ArrayKind]) -> Int64
         metadata: footer of the file.
         kinds: the columns.
     """
-    schema = metadata.schema
+    schema = schema_of(metadata)
     numbers = {schema.column(number).path: number for number in range(len(schema))}
     there = []
     for place, kind in enumerate(kinds):

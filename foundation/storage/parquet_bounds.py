@@ -9,7 +9,16 @@ import pyarrow.parquet as pq
 
 from foundation.storage.parquet_pages import Chunk, Leaf, OversizedError, ReadAt, chunk_start, decoded_bytes, leaves_of
 
-__all__ = ["MOST_OF_GROUP", "CheckedStream", "Chunk", "ParquetFooter", "most_of_file", "read_footer", "require"]
+__all__ = [
+    "MOST_OF_GROUP",
+    "CheckedStream",
+    "Chunk",
+    "ParquetFooter",
+    "most_of_file",
+    "read_footer",
+    "require",
+    "schema_of",
+]
 
 MOST_OF_GROUP = 512 << 20
 """Most bytes of the columns that are read of a row group, decoded. A clip of ten minutes takes 320 MB at most, 2,048
@@ -56,6 +65,15 @@ class ParquetFooter(NamedTuple):
         ]
 
 
+def schema_of(metadata: pq.FileMetaData) -> pq.ParquetSchema:
+    """Return the schema in a footer.
+
+    `metadata.schema` and the footer refer to each other: a footer of thousands of row groups, which has tens of
+    megabytes, is then kept until Python looks for cycles, which it does by the number of objects.
+    """
+    return pq.ParquetSchema(metadata)
+
+
 def read_footer(metadata: pq.FileMetaData) -> ParquetFooter:
     """Return the footer of a file from what PyArrow has read of it.
 
@@ -63,7 +81,7 @@ def read_footer(metadata: pq.FileMetaData) -> ParquetFooter:
         OversizedError: it has a column of a type that no dataset has.
         ArrowException: its schema is damaged.
     """
-    schema, number = metadata.schema, 0
+    schema, number = schema_of(metadata), 0
     leaves: dict[str, list[tuple[int, Leaf, int]]] = {}
     for field in schema.to_arrow_schema():
         for leaf in leaves_of(field.type):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from foundation.storage.arrow import open_parquet
+from foundation.storage.parquet_bounds import schema_of
 from manifests.errors import DatasetError, first_problem
 from manifests.files.names import MediaName, Sha256, VideoId
 from manifests.files.numbers import Count
@@ -169,7 +170,8 @@ def span_of_ids(file: pq.ParquetFile, number: int) -> tuple[str, str]:
     Raises:
         ValueError: there is no such column, or the footer does not say.
     """
-    column = [file.schema.column(k).path for k in range(len(file.schema))].index("video_id")
+    schema = schema_of(file.metadata)
+    column = [schema.column(k).path for k in range(len(schema))].index("video_id")
     statistics = file.metadata.row_group(number).column(column).statistics
     if statistics is None or not statistics.has_min_max:
         raise ValueError(f"the footer has no statistics of video_id in row group {number}")

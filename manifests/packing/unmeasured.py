@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet
+from foundation.storage.parquet_bounds import schema_of
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.schema.frames import FRAMES
 
@@ -47,7 +48,8 @@ def unmeasured_ticks_of(dataset: Path) -> dict[str, int]:
 
 def _partly_measured(parquet: pq.ParquetFile) -> list[int]:
     """Return the row groups with ticks that were not measured, and those of which that is not known."""
-    names = [parquet.metadata.schema.column(number).path for number in range(parquet.metadata.num_columns)]
+    schema = schema_of(parquet.metadata)
+    names = [schema.column(number).path for number in range(parquet.metadata.num_columns)]
     if _MEASURED not in names:
         return []
     groups = []
