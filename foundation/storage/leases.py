@@ -154,8 +154,13 @@ def _acquired(folder: Path, record: LeaseRecord, on_wait: Callable[[], None] | N
     while True:
         if not is_remote(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        if file.create(record):
-            return Lease(folder, record, file)
+        try:
+            if file.create(record):
+                return Lease(folder, record, file)
+        except FileNotFoundError:  # who held it has just removed the folder that it had made, for it was empty
+            if is_remote(folder):
+                raise
+            continue
         seen = file.read(aged=True)
         if seen is None:
             continue

@@ -82,6 +82,23 @@ def test_a_lease_ends_with_its_block_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_its_last_holder_removes_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, written, removed = tmp_path / "new", LeaseOnDisk._written, list[Path]()
+
+    def removed_first(lease: LeaseOnDisk, record: LeaseRecord) -> Path:
+        if not removed:
+            removed.append(folder)
+            folder.rmdir()
+        return written(lease, record)
+
+    monkeypatch.setattr(LeaseOnDisk, "_written", removed_first)
+    with held(folder, "gaia-curate run"):
+        assert (folder / LEASE).exists()
+    assert removed == [folder]
+
+
 def test_a_folder_with_content_stays(tmp_path: Path) -> None:
     with held(tmp_path / "new", "gaia-curate run"):
         (tmp_path / "new" / "file").touch()
