@@ -15,7 +15,7 @@ from pathlib import Path
 
 from foundation.errors import CannotStartError
 from foundation.storage.lease_on_disk import BESIDE
-from foundation.storage.lease_record import LEASE, STALE_S, Holder, LeaseRecord, Seen, disown, own_record
+from foundation.storage.lease_record import LEASE, STALE_S, Holder, LeaseFile, LeaseRecord, Seen, disown, own_record
 from foundation.storage.lease_renewal import Lease, LeaseLostError, LeaseToken, file_of
 from foundation.storage.locations import is_remote
 
@@ -152,15 +152,8 @@ def _acquired(folder: Path, record: LeaseRecord, on_wait: Callable[[], None] | N
     watched: tuple[str, float] = ("", 0.0)
     told = -_TOLD_S
     while True:
-        if not is_remote(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        try:
-            if file.create(record):
-                return Lease(folder, record, file)
-        except FileNotFoundError:  # who held it has just removed the folder that it had made, for it was empty
-            if is_remote(folder):
-                raise
-            continue
+        if _created(folder, file, record):
+            return Lease(folder, record, file)
         seen = file.read(aged=True)
         if seen is None:
             continue
@@ -181,6 +174,18 @@ def _acquired(folder: Path, record: LeaseRecord, on_wait: Callable[[], None] | N
             _LOG.warning("%s: waiting for %s; Ctrl-C ends the wait", folder, seen.holder.text())
         on_wait()
         time.sleep(_LOOK_REMOTE_S if is_remote(folder) else _LOOK_S)
+
+
+def _created(folder: Path, file: LeaseFile, record: LeaseRecord) -> bool:
+    """Make a lease, and its folder where it is missing; return False where there is a lease."""
+    while True:
+        if not is_remote(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return file.create(record)
+        except FileNotFoundError:  # who held it has just removed the folder that it had made, for it was empty
+            if is_remote(folder):
+                raise
 
 
 def _refusal(folder: Path, seen: Seen) -> str:
