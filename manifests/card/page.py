@@ -54,7 +54,7 @@ def _summary(facts: CardFacts) -> str:
 
 def _generated(statistics: Statistics) -> str:
     videos = count_text(statistics.generated, "source video by its", "source videos by their")
-    return f"{videos} own tags, {statistics.generated_dropped:,} of them dropped"
+    return f"{videos} own tags or mark, {statistics.generated_dropped:,} of them dropped"
 
 
 def _reading(facts: CardFacts) -> str:
